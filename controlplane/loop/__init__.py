@@ -1,0 +1,1 @@
+"""The order of the walk, and the four ports it goes through."""

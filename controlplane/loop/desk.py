@@ -1,0 +1,44 @@
+"""What the API and the pages are given: the ledger, the few things a person may do, and how the service is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from controlplane.model.limit import Limit
+from controlplane.loop.ports import Approvals, Archive
+from controlplane.model.cycle import Cycle
+from controlplane.model.keys import RoleName
+from controlplane.model.role import RoleSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How our own loops are doing, by name of the loop (tick, scrape, deliver, retention)."""
+
+    last_success: Mapping[str, datetime]
+    errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The last error of a loop that has not succeeded since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything a page may ask for. ``now`` is the service's clock (it may run fast in a demo)."""
+
+    fleet: str
+    roles: tuple[RoleSpec, ...]
+    """As declared, in the order of fleet.yaml."""
+    tick: timedelta
+    archive: Archive
+    approvals: Approvals
+    latest: Callable[[], Cycle | None]
+    """The newest cycle of this process with full columns, else the newest stored one."""
+    now: Callable[[], datetime]
+    nudge: Callable[[], None]
+    """Ask for a tick soon: somebody approved something."""
+    health: Callable[[], Health]
+    limits: Mapping[RoleName, tuple[Limit, ...]]
+    """Threshold lines per role, from the detectors' own settings."""
+    budget_dollars_per_hour: float | None = None
+    note: str = ""
+    """A line for the top of every page, such as what a demo is about to do."""

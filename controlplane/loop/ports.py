@@ -1,0 +1,174 @@
+"""What the walk needs from the world: eyes, hands, memory, voice. Edges implement these; tests fake them.
+
+People look at the same ledger through two more: :class:`Archive` (reading) and :class:`Approvals` (the
+few things a person may do).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from controlplane.model.change import Change, ChangeRecord, Receipt
+from controlplane.model.cycle import Cycle, Recollection, Stop
+from controlplane.model.decision import Decision
+from controlplane.model.finding import FindingRecord
+from controlplane.model.fleet import Fleet
+from controlplane.model.history import RoleHistory
+from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, RoleName
+from controlplane.model.reading import Reading
+from controlplane.model.recommendation import RecommendationRecord, State
+from controlplane.model.sighting import Sighting
+
+
+class Eyes(Protocol):
+    """Sees the fleet. Never raises for a source that failed: that is told inside the sighting."""
+
+    def look(self, now: datetime) -> Sighting:
+        """Everything that can be seen now."""
+        ...
+
+
+class Hands(Protocol):
+    """Writes to the cluster."""
+
+    def apply(self, change: Change) -> Receipt:
+        """Make the patch's values true. Safe to call again with the same change. Never raises."""
+        ...
+
+    def look_up(self, change: Change) -> Receipt | None:
+        """Whether the change is in effect, after a crash left it open; ``None`` when it was never sent."""
+        ...
+
+
+class Memory(Protocol):
+    """The ledger, as the walk sees it."""
+
+    def recall(self, now: datetime) -> Recollection:
+        """All that the pure part may know of the past."""
+        ...
+
+    def intend(self, change: Change) -> bool:
+        """Make the intent durable before the effect. False when it must not be done: stopped, or done already."""
+        ...
+
+    def keep(self, cycle: Cycle, past: Recollection, policy: str) -> None:
+        """Store the whole walk in one transaction, messages to be sent included.
+
+        ``past`` and ``policy`` (the JSON of :func:`controlplane.loop.policy.policy_text`) are what the pure
+        part was given besides the fleet: kept with every cycle that decided something, so it can be replayed.
+        """
+        ...
+
+    def unsettled(self) -> tuple[Change, ...]:
+        """Changes whose intent is written and whose effect is not known: left by a crash."""
+        ...
+
+    def settle(self, receipt: Receipt) -> None:
+        """Write down what became of an unsettled change."""
+        ...
+
+
+class Voice(Protocol):
+    """Tells people. Messages come from the ledger's outbox, so a crash loses none."""
+
+    def deliver(self, now: datetime) -> int:
+        """Send what is due; returns how many messages were accepted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a stored decision was made from."""
+
+    decision: Decision
+    fleet: Fleet
+    past: Recollection
+    policy: str
+    decisions: tuple[Decision, ...]
+    """All decisions of that tick, as stored."""
+
+
+class Archive(Protocol):
+    """The ledger, as people read it. Lists are newest first and at most ``limit`` long."""
+
+    def latest(self) -> Cycle | None:
+        """The newest stored cycle; ``None`` before the first. Its fleet may hold only the newest columns."""
+        ...
+
+    def findings(
+        self, *, role: RoleName | None = None, open_only: bool = False, since: datetime | None = None, limit: int = 200
+    ) -> tuple[FindingRecord, ...]:
+        """Findings seen at or after ``since``."""
+        ...
+
+    def recommendations(
+        self,
+        *,
+        role: RoleName | None = None,
+        states: Sequence[State] = (),
+        since: datetime | None = None,
+        limit: int = 200,
+    ) -> tuple[RecommendationRecord, ...]:
+        """Recommendations in any of ``states`` (all when empty), newest record of each id."""
+        ...
+
+    def recommendation(self, id_: RecommendationId) -> RecommendationRecord | None:
+        """The newest record of one id."""
+        ...
+
+    def decisions(
+        self, *, role: RoleName | None = None, recommendation: RecommendationId | None = None, limit: int = 200
+    ) -> tuple[Decision, ...]:
+        """Stored decisions: the first of each recommendation, and each one whose verdict or objections differ."""
+        ...
+
+    def kept(self, id_: DecisionId) -> Kept | None:
+        """A stored decision with all it was made from; ``None`` when unknown or past retention."""
+        ...
+
+    def changes(
+        self, *, role: RoleName | None = None, since: datetime | None = None, limit: int = 200
+    ) -> tuple[ChangeRecord, ...]:
+        """Changes with their receipts and outcomes."""
+        ...
+
+    def change(self, id_: ChangeId) -> ChangeRecord | None:
+        """One change."""
+        ...
+
+    def history(
+        self, role: RoleName, readings: Sequence[Reading], since: datetime, until: datetime, points: int = 400
+    ) -> RoleHistory:
+        """Readings of a role, at the finest kept resolution that needs at most about ``points`` points."""
+        ...
+
+    def stopped(self) -> Stop | None:
+        """The kill switch, when it is on."""
+        ...
+
+    def oldest_undelivered(self, now: datetime) -> timedelta | None:
+        """Age of the oldest message that still waits to be sent."""
+        ...
+
+
+class Approvals(Protocol):
+    """What a person may do. Each raises ``RefusedError`` with the reason, or ``NotFoundError``."""
+
+    def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
+        """Approve what was seen: refused when the record's version has moved on, or it has expired."""
+        ...
+
+    def dismiss(
+        self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime
+    ) -> RecommendationRecord:
+        """Dismiss with a reason: it is not proposed again for a day unless the patch differs."""
+        ...
+
+    def stop(self, by: str, reason: str, at: datetime) -> None:
+        """Pull the kill switch: no change is sent until it is released."""
+        ...
+
+    def resume(self, by: str, at: datetime) -> None:
+        """Release the kill switch."""
+        ...

@@ -1,0 +1,52 @@
+"""Everything one fleet.yaml describes, at one tick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.model.keys import RoleName
+from controlplane.model.page import Fault
+from controlplane.model.reading import Reading
+from controlplane.model.role import RoleView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHealth:
+    """How one place we read from is doing: a target, Prometheus, the Kubernetes API."""
+
+    name: str
+    kind: str
+    """engine, dcgm, kube-state-metrics, router, prometheus, kubernetes."""
+    role: RoleName | None = None
+    last_good: datetime | None = None
+    fault: Fault | None = None
+    detail: str = ""
+    took_seconds: float | None = None
+    series: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether its last answer could be used."""
+        return self.fault is None and self.last_good is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The fleet at one tick. Roles keep the order of fleet.yaml."""
+
+    name: str
+    at: datetime
+    roles: Mapping[RoleName, RoleView]
+    sources: tuple[SourceHealth, ...] = ()
+    budget_dollars_per_hour: float | None = None
+
+    @property
+    def dollars_per_hour(self) -> float | None:
+        """Spend of all roles; ``None`` as soon as one role's spend is unknown: half a bill is not a bill."""
+        total = 0.0
+        for role in self.roles.values():
+            spend = role.now(Reading.DOLLARS_PER_HOUR)
+            if spend is None:
+                return None
+            total += spend
+        return total

@@ -1,0 +1,48 @@
+"""What the eyes bring home at a tick, before anybody has made sense of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from controlplane.model.fleet import SourceHealth
+from controlplane.model.keys import RoleName
+from controlplane.model.page import Scrape
+from controlplane.model.reading import Reading
+from controlplane.model.role import Bounds, ReplicaView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadSighting:
+    """What the cluster says about a role's replicas and their bounds."""
+
+    role: RoleName
+    at: datetime
+    desired: int | None = None
+    ready: int | None = None
+    pending: int | None = None
+    bounds: Bounds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSample:
+    """Readings of a role that somebody else (Prometheus) has already computed for this tick."""
+
+    role: RoleName
+    at: datetime
+    values: Mapping[Reading, float]
+    sources: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
+    replicas: tuple[ReplicaView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Everything seen at a tick: raw pages, computed readings, cluster objects, and what failed."""
+
+    at: datetime
+    scrapes: tuple[Scrape, ...] = ()
+    """The newest scrape of every known target, good or bad; a target that is gone is not in here."""
+    samples: Mapping[RoleName, RoleSample] = field(default_factory=lambda: MappingProxyType({}))
+    workloads: Mapping[RoleName, WorkloadSighting] = field(default_factory=lambda: MappingProxyType({}))
+    sources: tuple[SourceHealth, ...] = ()
+    """Health of sources that are not scrape targets: Prometheus, Kubernetes, discovery."""
