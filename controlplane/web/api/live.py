@@ -1,0 +1,143 @@
+"""The API's words for what is now: sources, replicas, roles, the fleet, readings over time."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from controlplane.model.fleet import SourceHealth
+from controlplane.model.reading import Reading
+from controlplane.model.role import ReplicaView, RoleView
+from controlplane.web.api.schemas import Shape
+
+
+class Source(Shape):
+    """How one place we read from is doing."""
+
+    name: str
+    kind: str
+    role: str | None
+    ok: bool
+    last_good: datetime | None
+    fault: str | None
+    detail: str
+    took_seconds: float | None
+    series: int | None
+
+    @classmethod
+    def of(cls, s: SourceHealth) -> "Source":
+        return cls(
+            name=s.name,
+            kind=s.kind,
+            role=s.role,
+            ok=s.ok,
+            last_good=s.last_good,
+            fault=s.fault,
+            detail=s.detail,
+            took_seconds=s.took_seconds,
+            series=s.series,
+        )
+
+
+class Replica(Shape):
+    """One serving instance; readings that are unknown are left out."""
+
+    name: str
+    state: str
+    node: str | None
+    url: str | None
+    engine: str | None
+    version: str | None
+    started: datetime | None
+    read: datetime | None
+    fault: str | None
+    readings: dict[str, float]
+
+    @classmethod
+    def of(cls, r: ReplicaView) -> "Replica":
+        return cls(
+            name=r.key.name,
+            state=r.state,
+            node=r.node,
+            url=r.url,
+            engine=r.engine,
+            version=r.version,
+            started=r.started,
+            read=r.at,
+            fault=r.fault,
+            readings={k.value: v for k, v in r.values.items()},
+        )
+
+
+class RoleOut(Shape):
+    """A role at the last tick. Every reading is listed: a number, or null with the reason in ``missing``."""
+
+    name: str
+    model: str
+    engine: str
+    mode: str
+    gpu: str
+    gpus_per_replica: float
+    min: int
+    max: int
+    at: datetime
+    readings: dict[str, float | None]
+    units: dict[str, str]
+    queries: dict[str, str]
+    missing: dict[str, str]
+    replicas: list[Replica]
+
+    @classmethod
+    def of(cls, v: RoleView) -> "RoleOut":
+        bounds = v.in_force
+        return cls(
+            name=v.name,
+            model=v.spec.model.name,
+            engine=v.spec.engine,
+            mode=v.spec.mode,
+            gpu=v.spec.gpus.type,
+            gpus_per_replica=v.spec.gpus.per_replica,
+            min=bounds.min,
+            max=bounds.max,
+            at=v.at,
+            readings={r.value: v.now(r) for r in Reading},
+            units={r.value: r.unit.value for r in Reading},
+            queries=_named(v.sources),
+            missing=_named(v.missing),
+            replicas=[Replica.of(r) for r in v.replicas],
+        )
+
+
+def _named(by_reading: Mapping[Reading, str]) -> dict[str, str]:
+    return {reading.value: words for reading, words in by_reading.items()}
+
+
+class Stop(Shape):
+    """The kill switch."""
+
+    on: bool
+    by: str | None = None
+    at: datetime | None = None
+    reason: str | None = None
+
+
+class FleetOut(Shape):
+    """The fleet at the last tick."""
+
+    name: str
+    at: datetime | None
+    age_seconds: float | None
+    roles: list[str]
+    dollars_per_hour: float | None
+    budget_dollars_per_hour: float | None
+    sources: list[Source]
+    stop: Stop
+
+
+class Points(Shape):
+    """One reading of a role over time; ``values[i]`` at ``at[i]``, null where unknown."""
+
+    role: str
+    reading: str
+    unit: str
+    step_seconds: float
+    at: list[datetime]
+    values: list[float | None]
