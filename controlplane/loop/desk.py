@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from controlplane.model.limit import Limit
 from controlplane.loop.ports import Approvals, Archive
 from controlplane.model.cycle import Cycle
 from controlplane.model.keys import RoleName
+from controlplane.model.limit import Limit
 from controlplane.model.role import RoleSpec
 
 
@@ -19,6 +19,12 @@ class Health:
     last_success: Mapping[str, datetime]
     errors: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The last error of a loop that has not succeeded since."""
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Runs of a loop that did not happen because the one before was still busy."""
+    actions: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    """Changes sent by this process: (kind, receipt's state) → how many."""
+    started: datetime | None = None
+    """When this process began to serve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

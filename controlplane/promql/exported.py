@@ -94,6 +94,31 @@ WALK_SECONDS = Exported(
     labels=("step",),
     words="How long each step of the last walk took, seconds.",
 )
+ROLE_READING = Exported(
+    name="llm_fleet_role_reading",
+    kind="gauge",
+    labels=("namespace", "role", "reading", "unit"),
+    words="A role's reading at the last tick, in its base unit; absent while unknown or old.",
+)
+STOPPED = Exported(name="llm_fleet_stopped", kind="gauge", labels=(), words="1 while the kill switch is on, else 0.")
+LOOP_LAST_SUCCESS = Exported(
+    name="llm_fleet_loop_last_success_timestamp_seconds",
+    kind="gauge",
+    labels=("loop",),
+    words="When a loop of the service last succeeded, seconds since 1970.",
+)
+LOOP_DROPPED = Exported(
+    name="llm_fleet_loop_dropped_total",
+    kind="counter",
+    labels=("loop",),
+    words="Runs of a loop that did not happen because the one before was still busy.",
+)
+OLDEST_UNDELIVERED = Exported(
+    name="llm_fleet_notify_oldest_pending_age_seconds",
+    kind="gauge",
+    labels=(),
+    words="Age of the oldest message that still waits to be sent, seconds; 0 when none waits.",
+)
 
 EXPORTED: tuple[Exported, ...] = (
     BUILD_INFO,
@@ -110,5 +135,10 @@ EXPORTED: tuple[Exported, ...] = (
     ACTIONS,
     SOURCE_LAST_SUCCESS,
     WALK_SECONDS,
+    ROLE_READING,
+    STOPPED,
+    LOOP_LAST_SUCCESS,
+    LOOP_DROPPED,
+    OLDEST_UNDELIVERED,
 )
 """In the order of the page."""
