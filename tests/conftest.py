@@ -1,0 +1,111 @@
+"""Real servers for the tests marked ``real``: paths of programs, a PostgreSQL of our own, free ports.
+
+A server that is not there skips the test with the command that gets it; where ``CI`` is set it fails it.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import real_servers
+from tools import real
+
+
+def program(name: str) -> Path:
+    """Path of a real server's program, or the end of the test that asked for it."""
+    found = real.find(name)
+    if found is not None:
+        return found[0]
+    message = f"{name} is not here; get it with: {real.how_to_get(name)}"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def prometheus_binary() -> Path:
+    return program("prometheus")
+
+
+@pytest.fixture(scope="session")
+def promtool_binary() -> Path:
+    return program("promtool")
+
+
+@pytest.fixture(scope="session")
+def alertmanager_binary() -> Path:
+    return program("alertmanager")
+
+
+@pytest.fixture(scope="session")
+def llm_d_sim_binary() -> Path:
+    return program("llm-d-inference-sim")
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A Chromium and the driver that belongs to it."""
+
+    chromium: Path
+    driver: Path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Browser:
+    return Browser(program("chromium"), program("chromedriver"))
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Ask for a port as often as you need one."""
+    return real_servers.free_port
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fresh PostgreSQL cluster for this run, reached through SQLAlchemy's psycopg driver; nothing is kept."""
+    programs = program("postgresql").resolve().parent
+    user = _server_user()
+    home = tmp_path_factory.mktemp("postgres")
+    data = home / "data"
+    data.mkdir(mode=0o700)
+    if user:
+        for folder in (home, *home.parents):
+            if folder.owner() == "root" and folder.stat().st_mode & 0o077 == 0:
+                folder.chmod(0o711)  # pytest keeps its folders to itself; the server runs as another user
+        shutil.chown(data, user)
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "fleet", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd="/",
+    )
+    port = real_servers.free_port()
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": "40",
+    }
+    options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    command = [programs / "postgres", "-D", data, *options]
+    with real_servers.running(command, log=home / "log", ready=f"tcp:{port}", user=user):
+        yield f"postgresql+psycopg://fleet@127.0.0.1:{port}/postgres"
+
+
+def _server_user() -> str | None:
+    """PostgreSQL refuses to run as root: the user to become, ``None`` when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
