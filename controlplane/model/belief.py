@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.model.keys import ReplicaKey, RoleName
+from controlplane.model.role import Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,10 @@ class RoleBeliefs:
     """Usual prefix cache hit ratio (0..1), learned while traffic flows; ``None`` until learned."""
     baseline_ticks: int = 0
     """Ticks that went into the baseline."""
+    bounds: Bounds | None = None
+    """Bounds last seen in force in the cluster; ``None`` as long as nobody could tell."""
+    bounds_since: datetime | None = None
+    """Since when those are in force, as far as we saw: a change written for GitOps counts from then."""
 
     @property
     def cold_start_p90(self) -> float | None:

@@ -47,7 +47,8 @@ class Cycle:
     beliefs: Mapping[RoleName, RoleBeliefs]
     findings: tuple[Finding, ...]
     unsure: tuple[str, ...]
-    """Ids of open findings whose data is unknown at this tick: they stay open, nothing is concluded."""
+    """Ids of open findings that stay open without holding: their data is unknown at this tick, or they went
+    away too short a time ago. Nothing is concluded and nothing is proposed for them."""
     decisions: tuple[Decision, ...]
     receipts: tuple[Receipt, ...]
     outcomes: tuple[Outcome, ...]

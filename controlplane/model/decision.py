@@ -26,6 +26,8 @@ class Check:
     """In words: "Step" …"""
     number: str
     """The number that decided, against its limit: ``+1 ≤ +2``."""
+    answerable: bool = False
+    """Whether a person's approval answers this objection. Most it does not: a freeze is a freeze."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
