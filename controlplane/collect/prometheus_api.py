@@ -1,0 +1,226 @@
+"""Ask a Prometheus (Thanos, Mimir…) one question, and take no answer that is late, huge, partial or garbled.
+
+``prometheus-api-client`` asks; it is given a session of ours that reads the body under a deadline and a cap
+on bytes, follows no redirect, tries nothing twice, and refuses an answer that carries warnings: the library
+itself hands out the data and drops the warnings that say it is incomplete.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+import urllib3
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+
+from controlplane.errors import SourceError
+from controlplane.model.page import Fault
+
+PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLimits:
+    """What one answer may cost us."""
+
+    body: int = 16 * 2**20
+    """Bytes of one answer. 16 MiB is some 80,000 series; a fleet of 4,000 replicas needs 1 MiB."""
+
+    deadline: timedelta = timedelta(seconds=8)
+    """Time for one answer, first byte to last. Shorter than the tick, so that a slow source costs one tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an answer: its labels and its value, finite."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+class PrometheusApi:
+    """Instant queries against one Prometheus.
+
+    Args:
+        url: base URL, without ``/api/v1``.
+        monotonic: seconds of real time, for deadlines.
+        limits: bounds on each answer.
+        bearer: gives the token to send, asked anew for each query; ``None`` sends none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        monotonic: Callable[[], float],
+        limits: QueryLimits | None = None,
+        bearer: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._bearer = bearer
+        self._limits = limits or QueryLimits()
+        session = BoundedSession(self._limits, monotonic)
+        never = urllib3.Retry(0, redirect=0)
+        self._client = PrometheusConnect(url=url.rstrip("/"), session=session, retry=never, method="POST")
+
+    def query(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The instant vector of ``expression``; series whose value is NaN or infinite are left out.
+
+        Args:
+            expression: PromQL.
+            at: evaluate at this instant (Unix seconds of Prometheus' own clock); its present when ``None``.
+
+        Raises:
+            SourceError: no answer, or one that must not be used: late, too large, partial, not a vector.
+        """
+        token = self._bearer()
+        self._client.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        seconds = self._limits.deadline.total_seconds()
+        parameters = {"timeout": f"{seconds:g}s"} | ({} if at is None else {"time": f"{at:.3f}"})
+        try:
+            rows = self._client.custom_query(expression, params=parameters, timeout=seconds)
+        except PrometheusApiClientException as problem:
+            raise SourceError(Fault.STATUS, str(problem)[:120]) from problem
+        if not isinstance(rows, list):
+            raise SourceError(Fault.MALFORMED, "no list of series")
+        return tuple(s for s in map(_sample, rows) if s is not None)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._client.close()
+
+
+def _sample(row: Any) -> Sample | None:
+    """One series of an instant vector; ``None`` when its value is not finite.
+
+    Raises:
+        SourceError: it is not one.
+    """
+    try:
+        labels, (_, text) = row["metric"], row["value"]
+        value = float(text)
+        named = {str(k): str(v) for k, v in labels.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise SourceError(Fault.MALFORMED, f"not an instant vector: {row!r}"[:120]) from problem
+    return Sample(named, value) if math.isfinite(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer, as far as the library looks at it."""
+
+    parsed: dict[str, Any]
+    status_code: int = 200
+
+    def json(self) -> dict[str, Any]:
+        """The answer, parsed."""
+        return self.parsed
+
+
+class BoundedSession:
+    """What ``prometheus-api-client`` needs of a ``requests.Session``, with our bounds around it."""
+
+    def __init__(self, limits: QueryLimits, monotonic: Callable[[], float]) -> None:
+        self._limits = limits
+        self._monotonic = monotonic
+        self._inner = requests.Session()
+        self._inner.trust_env = False  # no proxy and no netrc of whoever started us
+        self.verify = self._inner.verify
+        self.cert = self._inner.cert
+
+    def mount(self, prefix: str, adapter: Any) -> None:
+        """Part of the library's contract."""
+        self._inner.mount(prefix, adapter)
+
+    def close(self) -> None:
+        """Part of the library's contract."""
+        self._inner.close()
+
+    def request(self, *, method: str, url: str, params: Mapping[str, str], timeout: float, **rest: Any) -> Answer:
+        """Send one query and read its whole answer.
+
+        Raises:
+            SourceError: there is no answer that may be used.
+        """
+        deadline = self._monotonic() + timeout
+        rest["headers"] = {**(rest.get("headers") or {}), "Accept-Encoding": "identity"}
+        try:
+            reply = self._inner.request(
+                method=method, url=url, data=params, timeout=timeout, stream=True, allow_redirects=False, **rest
+            )
+            with reply:
+                body = self._read(reply, deadline)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
+            raise SourceError(_fault(problem), f"{type(problem).__name__}: {problem}"[:120]) from problem
+        return Answer(_judged(reply.status_code, body))
+
+    def _read(self, reply: requests.Response, deadline: float) -> bytes:
+        if reply.headers.get("Content-Encoding", "identity") != "identity":
+            raise SourceError(Fault.ENCODING, "an encoding we did not ask for")
+        body = bytearray()
+        while piece := reply.raw.read1(PIECE):
+            body += piece
+            if len(body) > self._limits.body:
+                raise SourceError(Fault.TOO_LARGE, f"more than {self._limits.body / 2**20:g} MiB")
+            if self._monotonic() > deadline:
+                raise SourceError(Fault.TIMEOUT, f"no whole answer in {self._limits.deadline.total_seconds():g} s")
+        expected = reply.headers.get("Content-Length", "")
+        if expected.isdecimal() and int(expected) != len(body):
+            raise SourceError(Fault.TRUNCATED, f"{len(body)} of {expected} bytes")
+        return bytes(body)
+
+
+def _judged(status: int, body: bytes) -> dict[str, Any]:
+    """The answer, parsed, unless it is an error or says of itself that it is incomplete.
+
+    ``infos`` are no reason to refuse: they are remarks on the query (a metric's name, say), not on the data.
+    """
+    if status in (401, 403):
+        raise SourceError(Fault.UNAUTHORISED, f"status {status}")
+    if 300 <= status < 400:
+        raise SourceError(Fault.REDIRECT, f"status {status}")
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as problem:
+        fault = Fault.MALFORMED if status == 200 else Fault.STATUS
+        raise SourceError(fault, f"status {status}: {body[:60]!r}") from problem
+    if not isinstance(answer, dict):
+        raise SourceError(Fault.MALFORMED, f"status {status}: {body[:60]!r}")
+    if status != 200 or answer.get("status") != "success":
+        said = f"{answer.get('errorType', '')}: {answer.get('error', '')}"
+        raise SourceError(Fault.TIMEOUT if status == 503 else Fault.STATUS, f"status {status}: {said}"[:120])
+    if answer.get("warnings"):
+        raise SourceError(Fault.PARTIAL, f"warnings: {answer['warnings']!r}"[:120])
+    data = answer.get("data")
+    if not isinstance(data, dict) or data.get("resultType") != "vector":
+        raise SourceError(Fault.MALFORMED, "not an instant vector")
+    if answer.get("isPartial") or data.get("isPartial"):
+        raise SourceError(Fault.PARTIAL, "the answer says it is partial")
+    return answer
+
+
+def _fault(problem: BaseException) -> Fault:
+    """One word for what the network said."""
+    seen = list(_chain(problem))
+    words = (
+        ((requests.exceptions.SSLError,), Fault.TLS),
+        ((requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), Fault.TIMEOUT),
+        ((urllib3.exceptions.NameResolutionError,), Fault.NAME),
+        ((ConnectionRefusedError,), Fault.REFUSED),
+        ((urllib3.exceptions.ProtocolError,), Fault.TRUNCATED),
+    )
+    return next((fault for kinds, fault in words if any(isinstance(e, kinds) for e in seen)), Fault.UNREACHABLE)
+
+
+def _chain(problem: BaseException) -> Iterator[BaseException]:
+    """The error and what it was made of: requests and urllib3 each wrap what the socket said."""
+    inner: BaseException | None = problem
+    for _ in range(10):
+        if inner is None:
+            return
+        yield inner
+        wrapped = (getattr(inner, "reason", None), *inner.args)
+        inner = next((e for e in wrapped if isinstance(e, BaseException)), None) or inner.__cause__ or inner.__context__
