@@ -207,9 +207,9 @@ def _fault(problem: BaseException) -> Fault:
     seen = list(_chain(problem))
     words = (
         ((requests.exceptions.SSLError,), Fault.TLS),
-        ((requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), Fault.TIMEOUT),
         ((urllib3.exceptions.NameResolutionError,), Fault.NAME),
-        ((ConnectionRefusedError,), Fault.REFUSED),
+        ((ConnectionRefusedError,), Fault.REFUSED),  # urllib3 files a refusal under its time-outs
+        ((requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), Fault.TIMEOUT),
         ((urllib3.exceptions.ProtocolError,), Fault.TRUNCATED),
     )
     return next((fault for kinds, fault in words if any(isinstance(e, kinds) for e in seen)), Fault.UNREACHABLE)
