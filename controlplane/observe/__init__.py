@@ -1,0 +1,1 @@
+"""PURE: raw pages and cluster objects become one fleet per tick. Absent stays absent."""

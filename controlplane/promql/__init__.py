@@ -1,0 +1,1 @@
+"""PURE: the metric catalogue, and PromQL built from it."""

@@ -1,0 +1,78 @@
+"""What the DCGM exporter says about GPUs, and kube-state-metrics about replicas and their bounds.
+
+dcgm-exporter 4.9.0 renamed its default fields and changed the unit of eleven; both names are known here with
+their own scale. A utilisation is checked once more when read: over 1.5 it can only be percent. The names of
+4.9.0 are second-hand (release note and a field list), so neither spelling is trusted to tell the unit alone.
+"""
+
+from functools import partial
+
+from controlplane.promql.metric import Fold, Kind, Metric, Signal, Source
+
+MIB = 1048576.0
+PERCENT = 0.01
+
+_DEVICE = ("gpu", "UUID", "GPU_I_ID", "GPU_I_PROFILE", "Hostname", "hostname", "namespace", "pod", "exported_pod")
+_gpu = partial(Metric, source=Source.DCGM, kind=Kind.GAUGE, labels=_DEVICE)
+_kube = partial(Metric, source=Source.KUBE, kind=Kind.GAUGE)
+
+DCGM: tuple[Metric, ...] = (
+    _gpu(
+        name="DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+        unit="0..1",
+        feeds=(Signal.GPU_ACTIVITY,),
+        until="4.8.4",
+        note="on a MIG row the share of that slice; busy time, not load: one small kernel makes it 1",
+    ),
+    _gpu(name="DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO", unit="0..1", feeds=(Signal.GPU_ACTIVITY,), since="4.9.0"),
+    _gpu(name="DCGM_FI_DEV_GPU_UTIL_RATIO", unit="0..1", feeds=(Signal.GPU_ACTIVITY,), since="4.9.0"),
+    _gpu(
+        name="DCGM_FI_DEV_GPU_UTIL",
+        unit="percent",
+        scale=PERCENT,
+        feeds=(Signal.GPU_ACTIVITY,),
+        until="4.8.4",
+        note="not produced for MIG slices; old exporters wrote 0 there",
+    ),
+    _gpu(name="DCGM_FI_PROF_DRAM_ACTIVE", unit="0..1", feeds=(Signal.GPU_DRAM_ACTIVITY,), until="4.8.4"),
+    _gpu(name="DCGM_FI_PROF_DRAM_UTIL_RATIO", unit="0..1", feeds=(Signal.GPU_DRAM_ACTIVITY,), since="4.9.0"),
+    _gpu(name="DCGM_FI_DEV_FB_USED_BYTES", unit="bytes", feeds=(Signal.GPU_MEMORY_USED,), since="4.9.0"),
+    _gpu(name="DCGM_FI_DEV_FB_USED", unit="MiB", scale=MIB, feeds=(Signal.GPU_MEMORY_USED,), until="4.8.4"),
+)
+
+_DEPLOYMENT = ("namespace", "deployment")
+_STATEFULSET = ("namespace", "statefulset")
+_HPA = ("namespace", "horizontalpodautoscaler")
+
+KUBE: tuple[Metric, ...] = (
+    _kube(name="kube_deployment_spec_replicas", unit="replicas", labels=_DEPLOYMENT, feeds=(Signal.KUBE_SPEC,)),
+    _kube(
+        name="kube_deployment_status_replicas_ready", unit="replicas", labels=_DEPLOYMENT, feeds=(Signal.KUBE_READY,)
+    ),
+    _kube(name="kube_statefulset_replicas", unit="replicas", labels=_STATEFULSET, feeds=(Signal.KUBE_SPEC,)),
+    _kube(
+        name="kube_statefulset_status_replicas_ready",
+        unit="replicas",
+        labels=_STATEFULSET,
+        feeds=(Signal.KUBE_READY,),
+    ),
+    _kube(
+        name="kube_horizontalpodautoscaler_status_desired_replicas",
+        unit="replicas",
+        labels=_HPA,
+        feeds=(Signal.HPA_DESIRED,),
+        note="gone while KEDA has the ScaledObject paused: pausing deletes the HPA",
+    ),
+    _kube(name="kube_horizontalpodautoscaler_spec_min_replicas", unit="replicas", labels=_HPA, feeds=(Signal.HPA_MIN,)),
+    _kube(name="kube_horizontalpodautoscaler_spec_max_replicas", unit="replicas", labels=_HPA, feeds=(Signal.HPA_MAX,)),
+    Metric(
+        name="kube_horizontalpodautoscaler_info",
+        source=Source.KUBE,
+        kind=Kind.INFO,
+        unit="labels",
+        labels=(*_HPA, "scaletargetref_kind", "scaletargetref_name"),
+        feeds=(Signal.HPA_TARGET,),
+        fold=Fold.MAX,
+        note="which workload an HPA scales",
+    ),
+)

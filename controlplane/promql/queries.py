@@ -1,0 +1,211 @@
+"""The query behind each number: PromQL over raw metrics that gives what the embedded path computes.
+
+Every function takes ``by``: with labels in it one query answers for all roles at once (grouped by, say,
+``model_name`` and ``namespace``), without it the query is for the series ``matchers`` choose.
+Windows are those of the readings: one minute for rates, five for latencies and the hit ratio.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from controlplane.model.page import Labels
+from controlplane.model.reading import Reading
+from controlplane.model.role import Engine, RoleSpec
+from controlplane.promql.catalogue import metrics, signals
+from controlplane.promql.exported import ROLE_DOLLARS
+from controlplane.promql.expr import Match, Matchers, aggregate, call, either, quote, relabel, select, without
+from controlplane.promql.metric import COUNTERS, HISTOGRAMS, QUANTILES, RATES, Fold, Kind, Metric, Signal, Source
+
+SHORT = timedelta(minutes=1)
+"""Window of token, request and preemption rates."""
+LONG = timedelta(minutes=5)
+"""Window of latencies, the prefix hit ratio and cost per token."""
+
+REPLICA = ("namespace", "pod", "instance")
+"""Labels that tell replicas apart in Prometheus; what a setup lacks is simply empty."""
+RAY_REPLICA = (*REPLICA, "ReplicaId", "WorkerId")
+"""Ray serves a page per node, so its replicas are told apart by these."""
+RANKS = ("tp_rank", "pp_rank", "moe_ep_rank")
+"""Ranks that repeat one value; data-parallel ranks add up."""
+
+
+def query(reading: Reading, matchers: Labels, engine: Engine, *, role: RoleSpec | None = None) -> str:
+    """PromQL for one reading of one role; empty when the reading cannot be asked of Prometheus.
+
+    ``role`` adds what matchers cannot say: the workload, the ScaledObject, the price of a replica.
+    """
+    return batched(reading, matchers, (engine,), role=role)
+
+
+def batched(
+    reading: Reading,
+    matchers: Labels,
+    engines: Sequence[Engine],
+    *,
+    by: Sequence[str] = (),
+    role: RoleSpec | None = None,
+) -> str:
+    """Like :func:`query` for several engines and, with ``by``, several roles in one answer."""
+    if reading in RATES:
+        return total(RATES[reading], matchers, engines, by=by, window=SHORT)
+    if reading in QUANTILES:
+        signal, quantile = QUANTILES[reading]
+        return call("histogram_quantile", f"{quantile:g}", total(signal, matchers, engines, by=by, window=LONG))
+    match reading:
+        case Reading.RUNNING | Reading.WAITING:
+            return total(signals(reading)[0], matchers, engines, by=by)
+        case Reading.WAITING_PER_REPLICA:
+            return f"{total(Signal.WAITING, matchers, engines, by=by)} / {answering(matchers, engines, by=by)}"
+        case Reading.KV_USAGE:
+            return either([aggregate("avg", _fullest(matchers, e, by), by) for e in engines])
+        case Reading.KV_USAGE_MAX:
+            return either([aggregate("max", _fullest(matchers, e, by), by) for e in engines])
+        case Reading.PREFIX_QUERIED:
+            return total(Signal.PREFIX_QUERIED, matchers, engines, by=by, window=LONG)
+        case Reading.PREFIX_HIT_RATIO:
+            hits = total(Signal.PREFIX_HITS, matchers, engines, by=by, window=LONG)
+            return f"{hits} / ({total(Signal.PREFIX_LOOKUPS, matchers, engines, by=by, window=LONG)} > 0)"
+        case Reading.GPU_ACTIVITY | Reading.GPU_DRAM_ACTIVITY:
+            return aggregate("avg", devices(signals(reading)[0], matchers, engines, by), by)
+        case Reading.GPU_MEMORY_USED:
+            return aggregate("sum", devices(Signal.GPU_MEMORY_USED, matchers, engines, by), by)
+        case Reading.REPLICAS_READY | Reading.REPLICAS_PENDING | Reading.REPLICAS_DESIRED:
+            return _replicas(reading, matchers, engines, by, role)
+        case Reading.DOLLARS_PER_HOUR:
+            return "" if role is None else select(ROLE_DOLLARS.name, (("role", str(role.name)),))
+        case Reading.DOLLARS_PER_MTOK:
+            return "" if role is None else _dollars_per_mtok(matchers, engines, role)
+        case _:
+            return ""
+
+
+def total(
+    signal: Signal,
+    matchers: Labels,
+    engines: Sequence[Engine],
+    *,
+    by: Sequence[str] = (),
+    window: timedelta | None = None,
+) -> str:
+    """Sum of a signal over replicas: of a gauge as it is, of a counter its rate, of a histogram its bucket rates.
+
+    Bucket rates keep ``le``, so the answer can be fed to ``histogram_quantile`` or to our own quantile.
+    """
+    keep = (*by, "le") if signal in HISTOGRAMS else tuple(by)
+    return either([aggregate("sum", _rows(signal, matchers, engine, window), keep) for engine in engines])
+
+
+def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] = ()) -> str:
+    """How many replicas have engine metrics right now."""
+    counted = [
+        aggregate("count", aggregate("group", _rows(Signal.RUNNING, matchers, e, None), _replica(e, by)), by)
+        for e in engines
+    ]
+    return either(counted)
+
+
+def devices(signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Sequence[str] = ()) -> str:
+    """One series per GPU (or MIG slice) held by the pods that ``matchers`` choose, in the reading's base unit.
+
+    ``exported_pod`` wins over ``pod``: behind a ServiceMonitor without honorLabels the latter is the exporter's.
+    """
+    fields = []
+    for metric in metrics(Source.DCGM, signal):
+        row = relabel(relabel(select(metric.name), "pod", "exported_pod"), "namespace", "exported_namespace")
+        fields.append(row if metric.scale == 1 else f"{row} * {metric.scale:.15g}")
+    device = aggregate("max", either(fields), ("namespace", "pod", "UUID", "GPU_I_ID"))
+    pods = (*(Match(*pair) for pair in matchers), Match("pod", "", "!="))
+    running = [_rows(Signal.RUNNING, pods, engine, None) for engine in engines]
+    held = either([aggregate("group", rows, _unique("namespace", "pod", *by)) for rows in running])
+    return f"{device} * on (namespace, pod) group_left ({', '.join(b for b in by if b != 'namespace')}) {held}"
+
+
+def wire_name(metric: Metric, engine: Engine) -> str:
+    """The name under which Prometheus holds a metric of ``engine``."""
+    name = f"ray_{metric.name.replace(':', '_')}" if engine is Engine.RAY_SERVE else metric.name
+    return f"{name}_bucket" if metric.kind is Kind.HISTOGRAM else name
+
+
+def source_of(engine: Engine) -> Source:
+    """Whose metrics an engine shows; under Ray they are vLLM's."""
+    return Source.SGLANG if engine is Engine.SGLANG else Source.VLLM
+
+
+def _rows(signal: Signal, matchers: Matchers, engine: Engine, window: timedelta | None) -> str:
+    """Rows that may be summed: one per data-parallel rank and label that splits a count."""
+    if (signal in COUNTERS or signal in HISTOGRAMS) and window is None:
+        raise ValueError(f"{signal} only means something over a window")
+    chosen = metrics(source_of(engine), signal)
+    added = [_row(metric, matchers, engine, window) for metric in chosen if metric.adds]
+    rows = either([_row(metric, matchers, engine, window) for metric in chosen if not metric.adds])
+    return either([_marked(rows, "main"), *added]) if added else rows
+
+
+def _row(metric: Metric, matchers: Matchers, engine: Engine, window: timedelta | None) -> str:
+    where = []
+    if metric.only is not None:
+        name, values = metric.only
+        where.append(Match(name, "|".join(f".*{v[1:]}" if v.startswith("*") else v for v in values), "=~"))
+    ranked = "tp_rank" in metric.labels
+    if ranked:
+        where.append(Match("priority", ""))
+    row = select(wire_name(metric, engine), matchers, window=window, where=where)
+    if window is not None:
+        row = call("rate", row)
+    if metric.adds:
+        row = _marked(row, metric.stem)
+    return without("max", row, RANKS) if ranked and metric.fold is Fold.SUM else row
+
+
+def _marked(expression: str, queue: str) -> str:
+    """Rows with a label that keeps them apart from the rows of another queue."""
+    return call("label_replace", expression, quote("queue"), quote(queue), quote(""), quote(""))
+
+
+def _fullest(matchers: Labels, engine: Engine, by: Sequence[str]) -> str:
+    return aggregate("max", _rows(Signal.KV_USAGE, matchers, engine, None), _replica(engine, by))
+
+
+def _replica(engine: Engine, by: Sequence[str]) -> tuple[str, ...]:
+    return _unique(*by, *(RAY_REPLICA if engine is Engine.RAY_SERVE else REPLICA))
+
+
+def _unique(*names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _replicas(
+    reading: Reading, matchers: Labels, engines: Sequence[Engine], by: Sequence[str], role: RoleSpec | None
+) -> str:
+    """Replica counts by kube-state-metrics; ready ones, without a workload, by counting who answers."""
+    spec, ready = workload(Signal.KUBE_SPEC, role), workload(Signal.KUBE_READY, role)
+    if reading is Reading.REPLICAS_READY:
+        return ready or answering(matchers, engines, by=by)
+    if reading is Reading.REPLICAS_PENDING:
+        return f"clamp_min({spec} - {ready}, 0)" if spec and ready else ""
+    wishes = [wish for wish in (workload(Signal.HPA_DESIRED, role), spec) if wish]
+    return either([aggregate("max", wish) for wish in wishes]) if wishes else ""
+
+
+def workload(signal: Signal, role: RoleSpec | None) -> str:
+    """kube-state-metrics' series of a role's workload or HPA; empty when the role does not name one."""
+    if role is None:
+        return ""
+    for metric in metrics(Source.KUBE, signal):
+        kind = metric.labels[1]
+        if kind == "horizontalpodautoscaler" and role.scaled_object is not None:
+            ref = role.scaled_object
+            return select(
+                metric.name, (("horizontalpodautoscaler", f"keda-hpa-{ref.name}"), ("namespace", ref.namespace))
+            )
+        if role.workload is not None and role.workload.kind.lower() == kind:
+            return select(metric.name, ((kind, role.workload.name), ("namespace", role.workload.namespace)))
+    return ""
+
+
+def _dollars_per_mtok(matchers: Labels, engines: Sequence[Engine], role: RoleSpec) -> str:
+    tokens = " + ".join(
+        total(signal, matchers, engines, window=LONG) for signal in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)
+    )
+    spend = select(ROLE_DOLLARS.name, (("role", str(role.name)),))
+    return f"sum({spend}) / ((({tokens}) > 0) * 3600 / 1e6)"
