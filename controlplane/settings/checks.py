@@ -1,0 +1,186 @@
+"""What is well-formed and still wrong: things in fleet.yaml that contradict each other.
+
+Every check yields what it finds with the place and the fix. A check looks only at parts that could be read;
+``unsure`` names top-level keys that could not, whose absence proves nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator
+from datetime import timedelta
+
+from controlplane.model.role import Mode
+from controlplane.model.units import Unit
+from controlplane.settings.document import Wrong
+from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
+from controlplane.settings.names import is_loopback
+from controlplane.settings.roles import Role
+from controlplane.settings.schema import Settings
+from controlplane.settings.values import duration_text, nearest
+
+Check = Callable[[Settings, Collection[str]], Iterator[Wrong]]
+
+
+def _bounds(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    for name, role in settings.roles.items():
+        least, most = role.replicas.min, role.replicas.max
+        at = ("roles", name, "replicas")
+        if least > most:
+            yield Wrong(path=at, what=f"min {least} is more than max {most}", fix=f"write max: {least} or more")
+        if least == 0 and not role.scale_to_zero:
+            fix = "write min: 1, or add scale_to_zero: true if cold starts are acceptable"
+            yield Wrong(path=at, what="min 0 turns the role off when nobody calls", fix=fix)
+
+
+def _gpus(settings: Settings, unsure: Collection[str]) -> Iterator[Wrong]:
+    for name, role in settings.roles.items():
+        if role.gpus is None:
+            continue
+        kind, at = role.gpus.type, ("roles", name, "gpus", "type")
+        if kind not in settings.price_list and "prices" not in unsure:
+            known = kind in KNOWN_GPUS
+            what = f"no list price of {kind} is known" if known else f"the GPU {kind} is not known and has no price"
+            near = nearest(kind, [*LIST_PRICES, *settings.prices])
+            hint = f"{near} or " if near.startswith("did you mean") and not known else ""
+            yield Wrong(path=at, what=what, fix=f"{hint}add prices: {{{kind}: 2.50}}")
+        if role.gpus.mig is not None:
+            yield from _mig(role, name)
+        elif role.gpus.per_replica > 1 and role.gpus.per_replica % 1:
+            what = f"{role.gpus.per_replica:g} GPUs per replica"
+            yield Wrong(path=(*at[:-1], "per_replica"), what=what, fix="write a whole number, or less than 1 to share")
+
+
+def _mig(role: Role, name: str) -> Iterator[Wrong]:
+    if role.gpus is None:
+        return
+    kind, profile, at = role.gpus.type, role.gpus.mig, ("roles", name, "gpus", "mig")
+    slices = KNOWN_GPUS[kind].slices if kind in KNOWN_GPUS else {}
+    if not slices:
+        what = f"{kind} cannot be cut into MIG slices" if kind in KNOWN_GPUS else f"MIG slices of {kind} are not known"
+        yield Wrong(path=at, what=what, fix="remove mig, and write the share of the GPU as per_replica")
+    elif profile not in slices:
+        yield Wrong(path=at, what=f"{kind} has no profile {profile}", fix="write one of " + ", ".join(slices))
+    if role.gpus.per_replica % 1:
+        what = f"{role.gpus.per_replica:g} MIG slices per replica"
+        yield Wrong(path=(*at[:-1], "per_replica"), what=what, fix="write a whole number of slices")
+
+
+def _promises(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    for name, role in settings.roles.items():
+        slo, at = role.slo, ("roles", name, "slo")
+        if slo.itl_p95 and slo.ttft_p95 and slo.itl_p95 >= slo.ttft_p95:
+            what = f"one token more ({duration_text(slo.itl_p95)}) may take as long as the first"
+            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 60ms")
+        elif slo.itl_p95 and slo.itl_p95 > timedelta(seconds=2):
+            what = f"{duration_text(slo.itl_p95)} between tokens is no promise"
+            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 60ms")
+        if slo.e2e_p95 and slo.ttft_p95 and slo.e2e_p95 <= slo.ttft_p95:
+            what = f"the whole answer ({duration_text(slo.e2e_p95)}) is promised before its first token"
+            yield Wrong(path=(*at, "e2e_p95"), what=what, fix=f"write more than {duration_text(slo.ttft_p95)}")
+
+
+def _watched(settings: Settings, unsure: Collection[str]) -> Iterator[Wrong]:
+    sources = settings.sources
+    for name, role in settings.roles.items():
+        at = ("roles", name)
+        if role.pods and not sources.kubernetes and "sources" not in unsure:
+            fix = "add sources: {kubernetes: {in_cluster: true}}, or give targets"
+            yield Wrong(path=(*at, "pods"), what="pods cannot be found without a cluster", fix=fix)
+        seen = role.targets or role.pods or sources.prometheus or sources.targets_file
+        if not seen and "sources" not in unsure:
+            fix = "give targets, pods, sources.prometheus or sources.targets_file"
+            yield Wrong(path=at, what="nothing says where the role is seen", fix=fix)
+    if sources.kubernetes and sources.kubernetes.in_cluster and sources.kubernetes.context:
+        path = ("sources", "kubernetes", "context")
+        yield Wrong(path=path, what="in_cluster and context are both given", fix="keep one of the two")
+
+
+def _one_owner(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    owners: dict[tuple[str, Hashable], list[str]] = defaultdict(list)
+    for name, role in settings.roles.items():
+        if role.scaled_object:
+            owners["scaled_object", role.scaled_object].append(name)
+        if role.workload:
+            owners["workload", role.workload].append(name)
+        for target in dict.fromkeys(role.targets):
+            owners["targets", target].append(name)
+        if role.select:
+            owners["select", tuple(sorted(role.matchers().items()))].append(name)
+    for (key, value), names in owners.items():
+        for name in names[1:]:
+            said = "the same series are" if key == "select" else f"{value} is"
+            fix = "give each role its own" if key != "select" else "add a label that tells them apart"
+            yield Wrong(path=("roles", name, key), what=f"{said} also given to role {names[0]}", fix=fix)
+    yield from _same_model(settings)
+
+
+def _same_model(settings: Settings) -> Iterator[Wrong]:
+    """Two roles that Prometheus cannot tell apart: same model, nothing else selected."""
+    if not settings.sources.prometheus:
+        return
+    first: dict[str, str] = {}
+    for name, role in settings.roles.items():
+        if role.select:
+            continue
+        model = role.model.name
+        if model in first:
+            what = f"serves {model} like role {first[model]}, so Prometheus cannot tell them apart"
+            yield Wrong(path=("roles", name), what=what, fix="add select: {namespace: …} to both")
+        first.setdefault(model, name)
+
+
+def _apply(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    for name, role in settings.roles.items():
+        if role.mode is Mode.APPLY and role.scaled_object is None:
+            fix = "add scaled_object: namespace/name, or write mode: propose"
+            yield Wrong(path=("roles", name, "mode"), what="apply needs to know what to change", fix=fix)
+
+
+def _listens(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    serve = settings.serve
+    if not is_loopback(serve.host) and serve.token_file is None:
+        fix = "add serve.token_file, or write host: 127.0.0.1"
+        yield Wrong(path=("serve", "host"), what=f"{serve.host} can be reached by others, without a token", fix=fix)
+
+
+def _money(settings: Settings, unsure: Collection[str]) -> Iterator[Wrong]:
+    if settings.budget is None or unsure:
+        return
+    least = 0.0
+    for spec in settings.role_specs():
+        least += (spec.dollars_per_replica or 0) * spec.replicas.min
+    if least > settings.budget.dollars_per_hour:
+        what = f"{settings.budget.dollars_per_hour:.2f} is less than the {least:.2f} the fleet costs at its least"
+        yield Wrong(path=("budget", "dollars_per_hour"), what=what, fix=f"write {least:.2f} or more, or lower min")
+
+
+def _retention(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    store = settings.store
+    if store.keep_rollups < store.keep_ticks:
+        what = f"rollups are kept shorter ({duration_text(store.keep_rollups)}) than ticks"
+        fix = f"write {duration_text(store.keep_ticks)} or more"
+        yield Wrong(path=("store", "keep_rollups"), what=what, fix=fix)
+
+
+def _shares(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    """A detector's limit on a share (0..1) written as percent would never be reached."""
+    specs = settings.role_specs()
+    for detector in settings.policy_parts().detectors:
+        for limit in {x for spec in specs[:1] for x in detector.limits(spec)}:
+            if limit.reading.unit is Unit.RATIO and limit.value > 1:
+                path = ("detectors", detector.id)
+                what = f"{limit.value:g} is more than 1, and {limit.reading.about.words} is a share"
+                yield Wrong(path=path, what=what, fix=f"write {limit.value / 100:g}")
+
+
+CHECKS: tuple[Check, ...] = (
+    _bounds,
+    _gpus,
+    _promises,
+    _watched,
+    _one_owner,
+    _apply,
+    _listens,
+    _money,
+    _retention,
+    _shares,
+)

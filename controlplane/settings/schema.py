@@ -1,0 +1,98 @@
+"""All of fleet.yaml, as one frozen value."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from controlplane.decide.arbiter import DEFAULT_GUARDRAILS, Guardrail
+from controlplane.detect import DEFAULT_DETECTORS, Detector
+from controlplane.model.role import RoleSpec
+from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
+from controlplane.settings.gpus import LIST_PRICES
+from controlplane.settings.names import GPU_TYPE, NAME
+from controlplane.settings.part import As, Part
+from controlplane.settings.roles import Role
+from controlplane.settings.sections import Budget, Freeze, Hands, Serve, Sessions, Slack, Sources, Store
+from controlplane.settings.thinking import section_for, with_overrides
+from controlplane.settings.values import DOLLARS, Duration
+
+DETECTORS = section_for("Detectors", DEFAULT_DETECTORS, may_be_off=True)
+RECOMMENDERS = section_for("Recommenders", DEFAULT_RECOMMENDERS, may_be_off=True)
+GUARDRAILS = section_for("Guardrails", DEFAULT_GUARDRAILS, may_be_off=False)
+
+
+class PolicyParts(NamedTuple):
+    """How the pure part thinks, with the file's settings applied."""
+
+    detectors: tuple[Detector, ...]
+    recommenders: tuple[Recommender, ...]
+    guardrails: tuple[Guardrail, ...]
+
+
+class Settings(Part):
+    """Everything one fleet.yaml says."""
+
+    fleet: Annotated[str, NAME] = Field(examples=["agents-prod"])
+    """Name of the fleet."""
+
+    prices: dict[Annotated[str, GPU_TYPE], Annotated[float, DOLLARS]] = Field(default={})
+    """Dollars per hour of one whole GPU, by type. List prices fill in for known types."""
+
+    sources: Sources = Sources()
+    """Where we look."""
+
+    roles: dict[Annotated[str, NAME], Role] = Field(examples=["{planner: {model: {name: …}}}"], min_length=1)
+    """The pools of replicas, by what they do for the agents."""
+
+    tick: Annotated[timedelta, Duration(timedelta(seconds=1), timedelta(minutes=10))] = timedelta(seconds=15)
+    """How often the walk is walked. 15 s: a replica takes minutes to start, a queue half a minute to fill."""
+
+    detectors: Annotated[Part, As(DETECTORS)] = DETECTORS()
+    """What is found, and from when on."""
+
+    recommenders: Annotated[Part, As(RECOMMENDERS)] = RECOMMENDERS()
+    """What is proposed."""
+
+    guardrails: Annotated[Part, As(GUARDRAILS)] = GUARDRAILS()
+    """What holds a change back. None of them can be switched off."""
+
+    freeze: tuple[Freeze, ...] = ()
+    """Times in which nothing is changed."""
+
+    hands: Hands = Hands()
+    """How changes are made."""
+
+    budget: Budget | None = None
+    """What the fleet may cost. Without it nothing is refused for its price."""
+
+    slack: Slack | None = None
+    """Where messages go. Without it they stay in the ledger."""
+
+    store: Store = Store()
+    """The ledger."""
+
+    serve: Serve = Serve()
+    """The pages and the API."""
+
+    sessions: Sessions | None = None
+    """Runs of multi-agent tasks."""
+
+    @property
+    def price_list(self) -> Mapping[str, float]:
+        """$ per GPU-hour by type: the file's, then list prices."""
+        return {**LIST_PRICES, **self.prices}
+
+    def role_specs(self) -> tuple[RoleSpec, ...]:
+        """The roles as the walk knows them, in the file's order."""
+        prices = self.price_list
+        return tuple(role.spec(name, prices) for name, role in self.roles.items())
+
+    def policy_parts(self) -> PolicyParts:
+        """Detectors, recommenders and guardrails with the file's settings."""
+        return PolicyParts(
+            detectors=with_overrides(DEFAULT_DETECTORS, self.detectors),
+            recommenders=with_overrides(DEFAULT_RECOMMENDERS, self.recommenders),
+            guardrails=with_overrides(DEFAULT_GUARDRAILS, self.guardrails),
+        )
