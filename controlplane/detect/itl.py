@@ -1,0 +1,77 @@
+"""Tokens come slower than promised.
+
+Inter-token latency grows with the batch: too many sequences decode together, or prefills get in between.
+It is judged by its 95th percentile over five minutes against the role's ``slo.itl_p95``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from controlplane.detect.objective import Promise
+from controlplane.detect.watch import Ending, require_apart
+from controlplane.model.belief import RoleBeliefs
+from controlplane.model.finding import Finding
+from controlplane.model.limit import Limit
+from controlplane.model.reading import Reading
+from controlplane.model.role import RoleSpec, RoleView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItlObjective:
+    """Raised when the 95th percentile of the inter-token latency stays over the objective."""
+
+    id: ClassVar[str] = "itl-objective"
+    needs: ClassVar[tuple[Reading, ...]] = (Reading.ITL_P95,)
+
+    patience: timedelta = timedelta(minutes=2)
+    """How long it must be over: the percentile already looks back five minutes."""
+
+    settle: timedelta = timedelta(minutes=5)
+    """How long it must be known to be kept again: a whole window of the percentile."""
+
+    leave: float = 0.9
+    """It is kept again below this share of the objective; at most 0.9, or it would flap."""
+
+    floor: float = 0.05
+    """Requests finished a second below which a percentile is chance: 15 in its five minutes."""
+
+    def __post_init__(self) -> None:
+        require_apart(1.0, self.leave)
+
+    def _promise(self, spec: RoleSpec) -> Promise | None:
+        objective = spec.slo.itl_p95
+        if objective is None:
+            return None
+        return Promise(
+            detector=self.id,
+            reading=Reading.ITL_P95,
+            objective=objective,
+            patience=self.patience,
+            settle=self.settle,
+            leave=self.leave,
+            floor=self.floor,
+        )
+
+    def detect(self, role: RoleView, beliefs: RoleBeliefs) -> Finding | None:
+        promise = self._promise(role.spec)
+        since = promise.broken_since(role) if promise else None
+        return None if since is None else self.describe(role, beliefs, since)
+
+    def describe(self, role: RoleView, beliefs: RoleBeliefs, since: datetime) -> Finding:  # noqa: ARG002  as seen
+        promise = self._promise(role.spec)
+        assert promise is not None, "only a promise can be broken"
+        also = (
+            (Reading.RUNNING, "How many requests run?"),
+            (Reading.KV_USAGE_MAX, "How full is the fullest KV cache?"),
+            (Reading.OUTPUT_TOKENS, "How many tokens come out?"),
+        )
+        return promise.finding(role, since, also)
+
+    def ending(self, role: RoleView, beliefs: RoleBeliefs) -> Ending:  # noqa: ARG002  as seen
+        promise = self._promise(role.spec)
+        return promise.kept(role) if promise else Ending.OVER
+
+    def limits(self, spec: RoleSpec) -> tuple[Limit, ...]:
+        promise = self._promise(spec)
+        return (promise.limit(),) if promise else ()

@@ -1,0 +1,30 @@
+"""One tick's worth of learning about every role."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from controlplane.estimate.prefix import learn_prefix
+from controlplane.estimate.starts import learn_starts
+from controlplane.model.belief import RoleBeliefs
+from controlplane.model.fleet import Fleet
+from controlplane.model.keys import RoleName
+from controlplane.model.role import RoleView
+
+
+def estimate(fleet: Fleet, beliefs: Mapping[RoleName, RoleBeliefs]) -> Mapping[RoleName, RoleBeliefs]:
+    """What is believed after this tick, for every role of the fleet. A role that is gone is forgotten."""
+    return MappingProxyType(
+        {name: _learn(role, beliefs.get(name) or RoleBeliefs(role=name)) for name, role in fleet.roles.items()}
+    )
+
+
+def _learn(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
+    return learn_prefix(role, learn_starts(role, _learn_bounds(role, before)))
+
+
+def _learn_bounds(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
+    """Note when the cluster's bounds changed: a change that was written counts from when it is seen in force."""
+    if role.bounds is None or role.bounds == before.bounds:
+        return before
+    return replace(before, bounds=role.bounds, bounds_since=role.at)
