@@ -55,7 +55,7 @@ class Document:
             if path in self.lines:
                 return self.lines[path]
             path = path[:-1]
-        return None
+        return 1 if self.lines else None
 
 
 class _TooMuchError(Exception):
@@ -75,10 +75,11 @@ def read(raw: bytes) -> Document:
         document.wrong.append(_syntax(error))
     except yaml.YAMLError as error:
         document.wrong.append(Wrong(path=(), what=f"is not YAML: {error}".splitlines()[0][:160], fix="remove it"))
-    except (RecursionError, _TooMuchError):
+    except (RecursionError, _TooMuchError) as error:
         document.wrong.append(
             Wrong(
                 path=(),
+                line=error.args[0] if isinstance(error, _TooMuchError) else 1,
                 what=f"unfolds into more than {MAX_VALUES} values or {MAX_DEPTH} levels",
                 fix="write the values out instead of using aliases",
             )
@@ -135,7 +136,7 @@ class _Walk:
     def _value(self, node: yaml.Node, path: Path) -> object:
         self.seen += 1
         if self.seen > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise _TooMuchError
+            raise _TooMuchError(node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
@@ -169,7 +170,8 @@ class _Walk:
 
     def _key_trap(self, node: yaml.ScalarNode, path: Path, line: int) -> None:
         kind = node.tag.removeprefix(_TAG)
-        said = "true or false" if kind == "bool" else "a number" if kind in {"int", "float"} else f"a {kind}"
+        truth = "true" if node.value.lower() in {"yes", "on", "true"} else "false"
+        said = truth if kind == "bool" else "a number" if kind in {"int", "float"} else f"a {kind}"
         self._wrong(path, line, f"the key {node.value} is read as {said}", f'write "{node.value}" in quotes')
 
     def _sequence(self, node: yaml.SequenceNode, path: Path) -> list[object]:

@@ -26,6 +26,9 @@ _SECRETS = {
 """Keys people write because other programs take secrets in the file."""
 
 
+MISSING = "is missing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """Settings, and where in the file each of them stands."""
@@ -115,7 +118,7 @@ def _explained(error: ErrorDetails) -> Wrong:
                 return Wrong(path=path, what="a secret does not belong into this file", fix=_SECRETS[key])
             return Wrong(path=path, what="no such key", fix=nearest(key, _keys_at(path[:-1])))
         case "missing":
-            return Wrong(path=path, what="is missing", fix=f"add {key}: {_example(path)}")
+            return Wrong(path=path, what=MISSING, fix=f"add {key}: {_example(path)}")
         case "model_type" | "model_attributes_type" | "dict_type":
             keys = ", ".join(_keys_at(path)[:6]) or "name: value"
             what = f"{shown(error['input'])} stands where keys belong"
@@ -162,10 +165,20 @@ def _problems(document: Document, wrong: list[Wrong], file: str) -> list[Problem
     """In the file's order, one per place: what is wrong first hides what follows from it."""
     first: dict[tuple[str | int, ...], Problem] = {}
     for w in wrong:
+        if any(_explains(other, w) for other in wrong):
+            continue
         line = w.line if w.line is not None else document.line(w.path)
         problem = Problem(file=file, line=line, key=dotted(w.path), what=w.what, fix=w.fix)
         first.setdefault(w.path or (w.what,), problem)
     return sorted(first.values(), key=lambda p: (p.line or 0, p.key))
+
+
+def _explains(other: Wrong, missing: Wrong) -> bool:
+    """Whether a key is missing only because it was misspelt, or because its section could not be read."""
+    if missing.what != MISSING or other is missing:
+        return False
+    parent, key = missing.path[:-1], str(missing.path[-1])
+    return other.path == parent or (other.path[:-1] == parent and key in other.fix)
 
 
 def dotted(path: tuple[str | int, ...]) -> str:

@@ -90,6 +90,26 @@ def is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreUrl(Written):
+    """An SQLite file or a PostgreSQL database, without a password."""
+
+    def read(self, value: object) -> str:
+        text = value if isinstance(value, str) else ""
+        parts = urlsplit(text)
+        if parts.password:
+            raise refuse("the URL carries a password", "remove it, and name a file with it in PGPASSFILE")
+        known = text.startswith("sqlite:///") or (parts.scheme in {"postgresql", "postgresql+psycopg"} and parts.netloc)
+        if not known or not text.isprintable():
+            raise refuse(
+                f"{shown(parts.scheme or value)} is no store", "write sqlite:///FILE or postgresql://USER@HOST/NAME"
+            )
+        return text
+
+    def schema(self) -> JsonSchemaValue:
+        return {"type": "string", "pattern": r"^(sqlite:///|postgresql(\+psycopg)?://)"}
+
+
+@dataclass(frozen=True, slots=True)
 class LocalPath(Written):
     """A file or folder; a relative one is looked for next to fleet.yaml."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from controlplane.settings.calendar import CRON, TIMEZONE
-from controlplane.settings.names import LocalPath, Text, Url
+from controlplane.settings.names import LocalPath, StoreUrl, Text, Url
 from controlplane.settings.part import Part
 from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Number, Size, count
 
@@ -128,10 +128,8 @@ class Slack(Part):
 class Store(Part):
     """The ledger."""
 
-    url: Annotated[
-        str, Text(r"(sqlite:///|postgresql(\+psycopg)?://)[!-~]*", "a store", "sqlite:///controlplane.db")
-    ] = "sqlite:///controlplane.db"
-    """SQLite file (relative to where the service starts) or PostgreSQL; passwords belong into PGPASSFILE."""
+    url: Annotated[str, StoreUrl()] = "sqlite:///controlplane.db"
+    """SQLite file, relative to where the service starts, or PostgreSQL. SQLite needs nothing else to run."""
 
     keep_ticks: Annotated[timedelta, Duration(timedelta(hours=1), 400 * _D)] = 2 * _D
     """How long every tick's readings are kept. Two days cover a weekend's incident."""

@@ -10,14 +10,15 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any, TypeVar, Union, get_args, get_type_hints
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from controlplane.settings.names import Text
 from controlplane.settings.part import Part
-from controlplane.settings.values import Duration, Flag, Number, count
+from controlplane.settings.values import Duration, Flag, Number, count, refuse
 
 T = TypeVar("T")
 
@@ -40,8 +41,7 @@ def with_overrides(things: Sequence[T], given: Part) -> tuple[T, ...]:
     for thing in things:
         part = getattr(given, thing.id.replace("-", "_"))  # type: ignore[attr-defined]
         if getattr(part, ENABLED, True):
-            values = {n: getattr(part, n) for n in part.model_fields_set if n != ENABLED}
-            result.append(replace(thing, **values) if values else thing)  # type: ignore[type-var]
+            result.append(_with(thing, part))
     return tuple(result)
 
 
@@ -56,8 +56,29 @@ def _part(thing: Any, *, may_be_off: bool) -> type[Part]:
     if may_be_off:
         words = "Whether it runs at all; on by default."
         keys[ENABLED] = (Annotated[bool, Flag()], Field(default=True, description=words))
-    made: type[Part] = create_model(type(thing).__name__, __base__=Part, __doc__=inspect.getdoc(type(thing)), **keys)
+    checked: Any = model_validator(mode="after")(partial(_fits, thing))
+    made: type[Part] = create_model(
+        type(thing).__name__,
+        __base__=Part,
+        __doc__=inspect.getdoc(type(thing)),
+        __validators__={"fits": checked},
+        **keys,
+    )
     return made
+
+
+def _fits(thing: Any, part: Part) -> Part:
+    """Refuse settings that the thing itself refuses, in its own words."""
+    try:
+        _with(thing, part)
+    except ValueError as error:
+        raise refuse(str(error), f"see controlplane config explain FILE {thing.id}") from None
+    return part
+
+
+def _with(thing: T, part: Part) -> T:
+    values = {name: getattr(part, name) for name in sorted(part.model_fields_set) if name != ENABLED}
+    return replace(thing, **values) if values else thing  # type: ignore[type-var]
 
 
 def _kind(hint: Any, default: object) -> Any:
