@@ -1,0 +1,179 @@
+"""All that a tick asks of Prometheus: one query per quantity, whatever the number of roles and replicas.
+
+Each query is grouped by the labels that tell roles apart and, where replicas matter, by those that tell
+replicas apart; whose series is whose is settled afterwards. Next to the readings stand the questions that
+decide whether the readings may be believed: how old, how complete, how many that should be there are not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controlplane.model.keys import RoleName
+from controlplane.model.page import Labels
+from controlplane.model.role import Engine, RoleSpec
+from controlplane.promql.catalogue import metrics
+from controlplane.promql.expr import aggregate, call, duration, either, relabel, select
+from controlplane.promql.metric import COUNTERS, HISTOGRAMS, Signal, Source
+from controlplane.promql.queries import LONG, RAY_REPLICA, REPLICA, SHORT, devices, source_of, total, wire_name
+
+NOW = "vector(time())"
+"""Prometheus' own clock: all other questions are about this instant, so ours need not agree with it."""
+
+REMEMBERED = timedelta(minutes=10)
+"""A replica that was seen within this time and whose target still exists is missed when it does not answer."""
+
+SHORT_COUNTERS = (
+    Signal.PREEMPTIONS,
+    Signal.REQUESTS,
+    Signal.PROMPT_TOKENS,
+    Signal.CACHED_TOKENS,
+    Signal.OUTPUT_TOKENS,
+)
+LONG_COUNTERS = (
+    Signal.PREFIX_LOOKUPS,
+    Signal.PREFIX_HITS,
+    Signal.PREFIX_QUERIED,
+    Signal.PROMPT_TOKENS,
+    Signal.OUTPUT_TOKENS,
+)
+DEVICES = (Signal.GPU_ACTIVITY, Signal.GPU_DRAM_ACTIVITY, Signal.GPU_MEMORY_USED)
+BOUNDS = (Signal.HPA_DESIRED, Signal.HPA_MIN, Signal.HPA_MAX)
+assert {*SHORT_COUNTERS, *LONG_COUNTERS} == set(COUNTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A role and the labels its series carry in Prometheus."""
+
+    spec: RoleSpec
+    matchers: Labels
+
+    @property
+    def name(self) -> RoleName:
+        """The role's name."""
+        return self.spec.name
+
+    def owns(self, labels: Mapping[str, str]) -> bool:
+        """Whether a series with these labels is of this role."""
+        return all(labels.get(name, "") == value for name, value in self.matchers)
+
+
+class Evidence:
+    """Names of the questions about the data itself."""
+
+    AGE = "age"
+    """Seconds since the newest sample of each replica."""
+    SHORT = "samples in the short window"
+    LONG = "samples in the long window"
+    BEFORE = "samples before the long window"
+    UP = "up"
+    """1 or 0 for each replica seen lately whose target still exists."""
+    GPU_AGE = "age of GPU samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a query is about: evidence, a signal over a window, or a kind of object in the cluster."""
+
+    about: str
+    window: timedelta | None = None
+    kind: str = ""
+
+
+def questions(roles: Sequence[Chosen], *, fresh: timedelta) -> dict[Question, str]:
+    """All queries of one tick but :data:`NOW`, by what they are about.
+
+    Args:
+        roles: the fleet.
+        fresh: an object's sample in the cluster's own exporter older than this is not used.
+    """
+    engines = tuple(dict.fromkeys(r.spec.engine for r in roles))
+    common = _common(roles)
+    owners = tuple(sorted({name for role in roles for name, _ in role.matchers}))
+    replicas = replica_labels(engines)
+    each = tuple(dict.fromkeys((*owners, *replicas)))
+    asked = _evidence(common, engines, each)
+    for signal in (Signal.RUNNING, Signal.WAITING):
+        asked[Question(signal)] = total(signal, common, engines, by=each)
+    asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, engines), each)
+    for signal in SHORT_COUNTERS:
+        asked[Question(signal, SHORT)] = total(signal, common, engines, by=owners, window=SHORT)
+    for signal in (*LONG_COUNTERS, *HISTOGRAMS):
+        asked[Question(signal, LONG)] = total(signal, common, engines, by=owners, window=LONG)
+    for signal in DEVICES:
+        asked[Question(signal)] = devices(signal, common, engines, by=owners)
+    asked[Question(Evidence.GPU_AGE)] = _gpu_age()
+    return asked | _objects(roles, fresh)
+
+
+def replica_labels(engines: Sequence[Engine]) -> tuple[str, ...]:
+    """Labels that tell the replicas of these engines apart."""
+    return RAY_REPLICA if Engine.RAY_SERVE in engines else REPLICA
+
+
+def rows(signal: Signal, matchers: Labels, engines: Sequence[Engine], *, window: timedelta | None = None) -> str:
+    """The raw series of a signal under all its names, not folded."""
+    return either(
+        [
+            select(wire_name(metric, engine), matchers, window=window)
+            for engine in engines
+            for metric in metrics(source_of(engine), signal)
+            if not metric.adds
+        ]
+    )
+
+
+def _common(roles: Sequence[Chosen]) -> Labels:
+    """What all roles ask for alike goes into the selectors, so that others' series are not even sent."""
+    first, *rest = (set(role.matchers) for role in roles)
+    return tuple(sorted(first.intersection(*rest)))
+
+
+def _evidence(common: Labels, engines: Sequence[Engine], each: Sequence[str]) -> dict[Question, str]:
+    names = [
+        wire_name(metric, engine)
+        for engine in engines
+        for metric in metrics(source_of(engine), Signal.RUNNING)
+        if not metric.adds
+    ]
+
+    def over(function: str, window: timedelta, offset: str = "") -> str:
+        return either([call(function, select(name, common, window=window) + offset) for name in names])
+
+    seen = either([call("timestamp", select(name, common)) for name in names])
+    up = "max by (instance, job) (up)"
+    known = f"0 * {over('last_over_time', REMEMBERED)} + on (instance, job) group_left () {up}"
+    before = over("count_over_time", LONG, f" offset {duration(LONG)}")
+    return {
+        Question(Evidence.AGE): f"time() - {aggregate('max', seen, each)}",
+        Question(Evidence.SHORT): aggregate("max", over("count_over_time", SHORT), each),
+        Question(Evidence.LONG): aggregate("max", over("count_over_time", LONG), each),
+        Question(Evidence.BEFORE): aggregate("max", before, each),
+        Question(Evidence.UP): aggregate("max", known, each),
+    }
+
+
+def _gpu_age() -> str:
+    seen = [
+        relabel(
+            relabel(call("timestamp", select(metric.name)), "pod", "exported_pod"), "namespace", "exported_namespace"
+        )
+        for metric in metrics(Source.DCGM, Signal.GPU_MEMORY_USED)
+    ]
+    return f"time() - {aggregate('min', either(seen), ('namespace', 'pod'))}"
+
+
+def _objects(roles: Sequence[Chosen], fresh: timedelta) -> dict[Question, str]:
+    """What kube-state-metrics says of the workloads and autoscalers that roles name."""
+    kinds = {role.spec.workload.kind.lower() for role in roles if role.spec.workload}
+    if any(role.spec.scaled_object for role in roles):
+        kinds.add("horizontalpodautoscaler")
+    asked = {}
+    for signal in (Signal.KUBE_SPEC, Signal.KUBE_READY, *BOUNDS):
+        for metric in metrics(Source.KUBE, signal):
+            kind = metric.labels[1]
+            if kind in kinds:
+                current = f"{metric.name} and (time() - timestamp({metric.name}) <= {fresh.total_seconds():g})"
+                asked[Question(signal, kind=kind)] = aggregate("max", current, metric.labels)
+    return asked
