@@ -1,0 +1,189 @@
+"""One door to the database: one writer at a time, readers beside it, and errors in our own words.
+
+SQLite: WAL, foreign keys, a full sync per commit, ``begin immediate`` for every write, and a lock file
+that keeps a second process out. PostgreSQL: the same promises through an advisory lock held by a
+connection of its own. Reads never wait for the writer.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from controlplane.errors import StoreBusyError, StoreError
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_MS = 5000
+"""How long SQLite waits for another connection's lock before it says busy."""
+
+STATEMENT_TIMEOUT_MS = 30_000
+"""PostgreSQL gives up on one statement after this: a ledger that hangs would hang the walk."""
+
+ADVISORY_KEY = 0x6C6C6D666C656574
+"""The advisory lock that stands for "I am the control plane of this database" ("llmfleet")."""
+
+
+class Database:
+    """Connections to one ledger. ``read_only``: no lock is taken and nothing can be written.
+
+    Raises ``StoreBusyError`` when another process holds the ledger, ``StoreError`` when it cannot be opened.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self.url = parsed(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.read_only = read_only
+        self._writing = threading.RLock()
+        self._lock_file: int | None = None
+        self._holder: Connection | None = None
+        if self.sqlite and read_only and not Path(self.file).exists():
+            raise StoreError(f"there is no ledger at {self.file}")
+        self._engine = self._connect()
+        try:
+            if not read_only:
+                self._hold()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def file(self) -> str:
+        """Path of the SQLite file."""
+        return self.url.database or ""
+
+    def __str__(self) -> str:
+        return self.file if self.sqlite else self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it is durable after the block, or none of it."""
+        if self.read_only:
+            raise StoreError(f"{self} is open for reading only")
+        with self._writing, self._ours():
+            self._still_held()
+            with self._engine.connect() as connection, connection.execution_options(writes=True).begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view, beside whatever is being written."""
+        with self._ours(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Let go of everything; the lock last."""
+        if self._holder is not None:
+            with suppress(SQLAlchemyError):
+                self._holder.close()
+            self._holder = None
+        self._engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def _connect(self) -> Engine:
+        if not self.sqlite:
+            options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+            try:
+                return create_engine(
+                    self.url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
+                )
+            except ModuleNotFoundError as error:
+                raise StoreError("PostgreSQL needs the extra: pip install 'llm-controlplane[postgres]'") from error
+        Path(self.file).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(self.url, connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", self._pragmas)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _pragmas(self, connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # else the driver commits DDL behind our back; see _begin
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "query_only = on" if self.read_only else "journal_mode = wal",
+            "synchronous = full",
+            "foreign_keys = on",
+        ):
+            connection.execute(f"pragma {pragma}").close()
+
+    def _hold(self) -> None:
+        if self.sqlite:
+            self._lock_file = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreBusyError(
+                    f"another control plane holds {self.file} ({self.file}.lock); "
+                    "stop it, or give this one its own store.url"
+                ) from error
+            return
+        with self._ours():
+            self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if not self._holder.scalar(text("select pg_try_advisory_lock(:key)"), {"key": ADVISORY_KEY}):
+                raise StoreBusyError(f"another control plane holds {self}; stop it, or give this one its own database")
+
+    def _still_held(self) -> None:
+        """A lost connection loses the advisory lock: take it again, or stop writing."""
+        if self._holder is None:
+            if self.sqlite:
+                return
+            self._hold()
+            return
+        try:
+            self._holder.scalar(text("select 1"))
+        except SQLAlchemyError:
+            log.warning("lost the connection that holds %s; taking it again", self)
+            with suppress(SQLAlchemyError):
+                self._holder.invalidate()
+                self._holder.close()
+            self._holder = None
+            self._hold()
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Errors of the library and the driver, in our own words."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise self._said(error) from error
+
+    def _said(self, error: SQLAlchemyError) -> StoreError:
+        words = str(error.orig if isinstance(error, DBAPIError) else error).strip().split("\n")[0]
+        if "I/O error" in words:
+            self._engine.dispose()  # after a failed sync nothing this connection believes can be trusted
+        if "locked" in words:
+            return StoreBusyError(f"{self}: {words}")
+        return StoreError(f"{self}: {words}")
+
+
+def _begin(connection: Connection) -> None:
+    """Begin ourselves: a write takes the lock at once instead of failing half way up."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("begin immediate" if writes else "begin")
+
+
+def parsed(url: str) -> URL:
+    """A store URL. Raises ``StoreError`` for what we cannot use; a password in it is never repeated."""
+    try:
+        made = make_url(url)
+        if made.drivername in ("postgres", "postgresql"):
+            made = made.set(drivername="postgresql+psycopg")
+        made.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
+        raise StoreError(
+            "store.url is not a database we know; write sqlite:///FILE or postgresql://HOST/NAME"
+        ) from error
+    if made.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StoreError(f"store.url names {made.get_backend_name()}; write sqlite:///FILE or postgresql://HOST/NAME")
+    if made.get_backend_name() == "sqlite" and made.database in (None, "", ":memory:"):
+        raise StoreError("a ledger in memory forgets everything at the next start; write sqlite:///FILE")
+    return made

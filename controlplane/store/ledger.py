@@ -1,0 +1,216 @@
+"""The ledger: what the walk remembers, what people read, what people may do, and what waits to be told.
+
+One object for all of it, safe to use from the tick's thread and from web threads at once. Each method is one
+transaction; the file next to this one with the method's name or subject says what happens in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from controlplane.loop.news import Compose, News, Waiting
+from controlplane.loop.ports import Kept
+from controlplane.model.change import Change, ChangeRecord, Receipt
+from controlplane.model.cycle import Cycle, Recollection, Stop
+from controlplane.model.decision import Decision
+from controlplane.model.finding import FindingRecord
+from controlplane.model.history import RoleHistory
+from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, RoleName
+from controlplane.model.reading import Reading
+from controlplane.model.recommendation import RecommendationRecord, State
+from controlplane.store import approvals, archive, audit, history, intents, keep, outbox, retention, schema
+from controlplane.store.audit import Audit
+from controlplane.store.database import Database
+from controlplane.store.packing import Packing
+from controlplane.store.records import stop_now
+from controlplane.store.retention import Retention
+
+
+def open_ledger(
+    url: str, *, compose: Compose | None = None, retention: Retention | None = None, read_only: bool = False
+) -> "Ledger":
+    """Open the ledger at ``url`` (``sqlite:///FILE`` or ``postgresql://…``) and bring its schema up to date.
+
+    Args:
+        url: where it is. A SQLite file that is not there is made.
+        compose: puts news into notes for people; ``None`` when nobody is to be told anything.
+        retention: what is kept for how long.
+        read_only: look at a ledger that another process holds; nothing is migrated, nothing can be written.
+
+    Raises:
+        StoreBusyError: another process holds it.
+        StoreTooNewError: a newer version of this program wrote it.
+        StoreError: it cannot be opened.
+    """
+    database = Database(url, read_only=read_only)
+    try:
+        schema.check(database) if read_only else schema.upgrade(database)
+        return Ledger(database, compose=compose, retention=retention or Retention())
+    except BaseException:
+        database.close()
+        raise
+
+
+class Ledger:
+    """Implements the ports Memory, Archive, Approvals and Outbox. Made by :func:`open_ledger`."""
+
+    def __init__(self, database: Database, *, compose: Compose | None, retention: Retention) -> None:
+        self._database = database
+        self._compose = compose
+        self._retention = retention
+        if database.read_only:
+            with database.read() as connection:
+                self._packing = Packing.load(connection)
+        else:
+            with database.write() as connection:
+                self._packing = Packing.extend(connection)
+
+    def close(self) -> None:
+        """Let go of the database and of the lock."""
+        self._database.close()
+
+    # --- Memory: the walk
+
+    def recall(self, now: datetime) -> Recollection:
+        with self._database.read() as connection:
+            return keep.recall(connection, now)
+
+    def intend(self, change: Change) -> bool:
+        with self._database.write() as connection:
+            return intents.intend(connection, change)
+
+    def keep(self, cycle: Cycle, past: Recollection, policy: str) -> None:
+        with self._database.write() as connection:
+            keep.keep(connection, cycle, past, policy, packing=self._packing, compose=self._compose)
+
+    def unsettled(self) -> tuple[Change, ...]:
+        with self._database.read() as connection:
+            return intents.unsettled(connection)
+
+    def settle(self, receipt: Receipt) -> None:
+        log = Audit(receipt.at)
+        with self._database.write() as connection:
+            settled = intents.settle(connection, [receipt], log)
+            outbox.put(connection, News(at=receipt.at, changes=settled), self._compose)
+            log.write(connection)
+
+    # --- Archive: people read
+
+    def latest(self) -> Cycle | None:
+        with self._database.read() as connection:
+            return archive.latest(connection)
+
+    def findings(
+        self, *, role: RoleName | None = None, open_only: bool = False, since: datetime | None = None, limit: int = 200
+    ) -> tuple[FindingRecord, ...]:
+        with self._database.read() as connection:
+            return archive.findings(connection, role=role, open_only=open_only, since=since, limit=limit)
+
+    def recommendations(
+        self,
+        *,
+        role: RoleName | None = None,
+        states: Sequence[State] = (),
+        since: datetime | None = None,
+        limit: int = 200,
+    ) -> tuple[RecommendationRecord, ...]:
+        with self._database.read() as connection:
+            return archive.recommendations(connection, role=role, states=states, since=since, limit=limit)
+
+    def recommendation(self, id_: RecommendationId) -> RecommendationRecord | None:
+        with self._database.read() as connection:
+            return archive.recommendation(connection, id_)
+
+    def decisions(
+        self, *, role: RoleName | None = None, recommendation: RecommendationId | None = None, limit: int = 200
+    ) -> tuple[Decision, ...]:
+        with self._database.read() as connection:
+            return archive.decisions(connection, role=role, recommendation=recommendation, limit=limit)
+
+    def kept(self, id_: DecisionId) -> Kept | None:
+        with self._database.read() as connection:
+            return archive.kept(connection, id_)
+
+    def changes(
+        self, *, role: RoleName | None = None, since: datetime | None = None, limit: int = 200
+    ) -> tuple[ChangeRecord, ...]:
+        with self._database.read() as connection:
+            return archive.changes(connection, role=role, since=since, limit=limit)
+
+    def change(self, id_: ChangeId) -> ChangeRecord | None:
+        with self._database.read() as connection:
+            return archive.change(connection, id_)
+
+    def history(
+        self, role: RoleName, readings: Sequence[Reading], since: datetime, until: datetime, points: int = 400
+    ) -> RoleHistory:
+        with self._database.read() as connection:
+            return history.history(
+                connection, self._packing, role=role, readings=readings, since=since, until=until, points=points
+            )
+
+    def stopped(self) -> Stop | None:
+        with self._database.read() as connection:
+            return stop_now(connection)
+
+    def oldest_undelivered(self, now: datetime) -> timedelta | None:
+        with self._database.read() as connection:
+            return outbox.oldest_undelivered(connection, now)
+
+    # --- Approvals: people act
+
+    def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
+        with self._database.write() as connection:
+            return approvals.approve(connection, id_, version, by=by, at=at)
+
+    def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:
+        with self._database.write() as connection:
+            return approvals.dismiss(connection, id_, version, by=by, reason=reason, at=at)
+
+    def stop(self, by: str, reason: str, at: datetime) -> None:
+        with self._database.write() as connection:
+            approvals.pull(connection, by, reason, at, self._compose)
+
+    def resume(self, by: str, at: datetime) -> None:
+        with self._database.write() as connection:
+            approvals.release(connection, by, at, self._compose)
+
+    # --- Outbox: what waits to be told
+
+    def waiting(self, now: datetime, window: timedelta) -> tuple[Waiting, ...]:
+        with self._database.read() as connection:
+            return outbox.waiting(connection, now, window)
+
+    def told_since(self, since: datetime) -> Mapping[str, datetime]:
+        with self._database.read() as connection:
+            return outbox.told_since(connection, since)
+
+    def claim(self, ids: Sequence[int], group: str, now: datetime) -> None:
+        with self._database.write() as connection:
+            outbox.claim(connection, ids, group, now)
+
+    def told(self, ids: Sequence[int], now: datetime) -> None:
+        with self._database.write() as connection:
+            outbox.told(connection, ids, now)
+
+    def postpone(self, ids: Sequence[int], until: datetime, why: str) -> None:
+        with self._database.write() as connection:
+            outbox.postpone(connection, ids, until, why)
+
+    def drop(self, ids: Sequence[int], now: datetime, why: str) -> None:
+        with self._database.write() as connection:
+            outbox.drop(connection, ids, now, why)
+
+    # --- Jobs
+
+    def rollup(self, now: datetime) -> int:
+        """Means of every stretch that has ended; returns rows written. Run it every few minutes."""
+        return retention.rollup(self._database, self._packing, now)
+
+    def prune(self, now: datetime) -> int:
+        """Delete what is past its time; returns rows deleted. Run it every hour, after :meth:`rollup`."""
+        return retention.prune(self._database, self._retention, now)
+
+    def verify_audit(self) -> int | None:
+        """Number of the first audit line that was tampered with; ``None`` when the chain holds."""
+        with self._database.read() as connection:
+            return audit.verify(connection)
