@@ -71,7 +71,7 @@ class PrefixCollapse:
             role=role.name,
             severity=Severity.WARNING,
             since=since,
-            summary=f"prefix cache hits fell below {text(self.share, Unit.RATIO)} of the usual {text(usual, Unit.RATIO)}"
+            summary=f"prefix cache hits are under {text(self.share, Unit.RATIO)} of the usual {text(usual, Unit.RATIO)}"
             ": put fixed content first, byte-identical",
             evidence=(
                 evidence(
