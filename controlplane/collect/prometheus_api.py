@@ -7,9 +7,8 @@ itself hands out the data and drops the warnings that say it is incomplete.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import requests
@@ -17,21 +16,9 @@ import urllib3
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
+from controlplane.collect.answers import AnswerLimits, read_answer, shortened, source_error
 from controlplane.errors import SourceError
 from controlplane.model.page import Fault
-
-PIECE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryLimits:
-    """What one answer may cost us."""
-
-    body: int = 16 * 2**20
-    """Bytes of one answer. 16 MiB is some 80,000 series; a fleet of 4,000 replicas needs 1 MiB."""
-
-    deadline: timedelta = timedelta(seconds=8)
-    """Time for one answer, first byte to last. Shorter than the tick, so that a slow source costs one tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +44,11 @@ class PrometheusApi:
         url: str,
         *,
         monotonic: Callable[[], float],
-        limits: QueryLimits | None = None,
+        limits: AnswerLimits | None = None,
         bearer: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._bearer = bearer
-        self._limits = limits or QueryLimits()
+        self._limits = limits or AnswerLimits()
         session = BoundedSession(self._limits, monotonic)
         never = urllib3.Retry(0, redirect=0)
         self._client = PrometheusConnect(url=url.rstrip("/"), session=session, retry=never, method="POST")
@@ -78,12 +65,12 @@ class PrometheusApi:
         """
         token = self._bearer()
         self._client.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        seconds = self._limits.deadline.total_seconds()
+        seconds = self._limits.seconds
         parameters = {"timeout": f"{seconds:g}s"} | ({} if at is None else {"time": f"{at:.3f}"})
         try:
             rows = self._client.custom_query(expression, params=parameters, timeout=seconds)
         except PrometheusApiClientException as problem:
-            raise SourceError(Fault.STATUS, str(problem)[:120]) from problem
+            raise SourceError(Fault.STATUS, shortened(str(problem))) from problem
         if not isinstance(rows, list):
             raise SourceError(Fault.MALFORMED, "no list of series")
         return tuple(s for s in map(_sample, rows) if s is not None)
@@ -104,7 +91,7 @@ def _sample(row: Any) -> Sample | None:
         value = float(text)
         named = {str(k): str(v) for k, v in labels.items()}
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
-        raise SourceError(Fault.MALFORMED, f"not an instant vector: {row!r}"[:120]) from problem
+        raise SourceError(Fault.MALFORMED, shortened(f"not an instant vector: {row!r}")) from problem
     return Sample(named, value) if math.isfinite(value) else None
 
 
@@ -123,7 +110,7 @@ class Answer:
 class BoundedSession:
     """What ``prometheus-api-client`` needs of a ``requests.Session``, with our bounds around it."""
 
-    def __init__(self, limits: QueryLimits, monotonic: Callable[[], float]) -> None:
+    def __init__(self, limits: AnswerLimits, monotonic: Callable[[], float]) -> None:
         self._limits = limits
         self._monotonic = monotonic
         self._inner = requests.Session()
@@ -145,32 +132,17 @@ class BoundedSession:
         Raises:
             SourceError: there is no answer that may be used.
         """
-        deadline = self._monotonic() + timeout
+        begun = self._monotonic()
         rest["headers"] = {**(rest.get("headers") or {}), "Accept-Encoding": "identity"}
         try:
             reply = self._inner.request(
                 method=method, url=url, data=params, timeout=timeout, stream=True, allow_redirects=False, **rest
             )
             with reply:
-                body = self._read(reply, deadline)
+                body = read_answer(reply.raw, self._limits, begun, self._monotonic)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
-            raise SourceError(_fault(problem), f"{type(problem).__name__}: {problem}"[:120]) from problem
+            raise source_error(problem) from problem
         return Answer(_judged(reply.status_code, body))
-
-    def _read(self, reply: requests.Response, deadline: float) -> bytes:
-        if reply.headers.get("Content-Encoding", "identity") != "identity":
-            raise SourceError(Fault.ENCODING, "an encoding we did not ask for")
-        body = bytearray()
-        while piece := reply.raw.read1(PIECE):
-            body += piece
-            if len(body) > self._limits.body:
-                raise SourceError(Fault.TOO_LARGE, f"more than {self._limits.body / 2**20:g} MiB")
-            if self._monotonic() > deadline:
-                raise SourceError(Fault.TIMEOUT, f"no whole answer in {self._limits.deadline.total_seconds():g} s")
-        expected = reply.headers.get("Content-Length", "")
-        if expected.isdecimal() and int(expected) != len(body):
-            raise SourceError(Fault.TRUNCATED, f"{len(body)} of {expected} bytes")
-        return bytes(body)
 
 
 def _judged(status: int, body: bytes) -> dict[str, Any]:
@@ -191,36 +163,12 @@ def _judged(status: int, body: bytes) -> dict[str, Any]:
         raise SourceError(Fault.MALFORMED, f"status {status}: {body[:60]!r}")
     if status != 200 or answer.get("status") != "success":
         said = f"{answer.get('errorType', '')}: {answer.get('error', '')}"
-        raise SourceError(Fault.TIMEOUT if status == 503 else Fault.STATUS, f"status {status}: {said}"[:120])
+        raise SourceError(Fault.TIMEOUT if status == 503 else Fault.STATUS, shortened(f"status {status}: {said}"))
     if answer.get("warnings"):
-        raise SourceError(Fault.PARTIAL, f"warnings: {answer['warnings']!r}"[:120])
+        raise SourceError(Fault.PARTIAL, shortened(f"warnings: {answer['warnings']!r}"))
     data = answer.get("data")
     if not isinstance(data, dict) or data.get("resultType") != "vector":
         raise SourceError(Fault.MALFORMED, "not an instant vector")
     if answer.get("isPartial") or data.get("isPartial"):
         raise SourceError(Fault.PARTIAL, "the answer says it is partial")
     return answer
-
-
-def _fault(problem: BaseException) -> Fault:
-    """One word for what the network said."""
-    seen = list(_chain(problem))
-    words = (
-        ((requests.exceptions.SSLError,), Fault.TLS),
-        ((urllib3.exceptions.NameResolutionError,), Fault.NAME),
-        ((ConnectionRefusedError,), Fault.REFUSED),  # urllib3 files a refusal under its time-outs
-        ((requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), Fault.TIMEOUT),
-        ((urllib3.exceptions.ProtocolError,), Fault.TRUNCATED),
-    )
-    return next((fault for kinds, fault in words if any(isinstance(e, kinds) for e in seen)), Fault.UNREACHABLE)
-
-
-def _chain(problem: BaseException) -> Iterator[BaseException]:
-    """The error and what it was made of: requests and urllib3 each wrap what the socket said."""
-    inner: BaseException | None = problem
-    for _ in range(10):
-        if inner is None:
-            return
-        yield inner
-        wrapped = (getattr(inner, "reason", None), *inner.args)
-        inner = next((e for e in wrapped if isinstance(e, BaseException)), None) or inner.__cause__ or inner.__context__

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from controlplane.collect.prometheus_api import PrometheusApi, QueryLimits
+from controlplane.collect.answers import AnswerLimits
+from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.errors import SourceError
 from controlplane.model.page import Fault
 from tests.collect.fake_http import Asked, FakeHttp, Reply, fake_http
 from tests.real_servers import free_port
 
-LIMITS = QueryLimits(body=4096, deadline=timedelta(milliseconds=400))
+LIMITS = AnswerLimits(body=4096, deadline=timedelta(milliseconds=400))
 
 
 def vector(*rows: tuple[dict[str, str], str], **more: Any) -> Reply:
