@@ -91,7 +91,7 @@ def agent(name: str, rng: Random) -> Flow:
     system, context = 2200, 2200
     news = around(rng, 400)
     for _ in range(rng.randint(2, 5)):
-        if rng.random() < 0.25:
+        if rng.random() < 0.04:
             yield Call("embedder", _single(rng, name, around(rng, 60)))
             yield Call("reranker", _single(rng, name, around(rng, 5000)))
         output = around(rng, 160)
@@ -132,7 +132,7 @@ class _Run:
 class Traffic:
     """Starts sessions, keeps them going, and hands out their calls in order of time."""
 
-    def __init__(self, story: Story, rng: Random, most_sessions: int = 26) -> None:
+    def __init__(self, story: Story, rng: Random, most_sessions: int = 30) -> None:
         """``most_sessions`` is what the agents' runtime runs at once; it turns further ones away."""
         self._story = story
         self._most = most_sessions
