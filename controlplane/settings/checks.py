@@ -163,13 +163,12 @@ def _retention(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
 
 def _shares(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
     """A detector's limit on a share (0..1) written as percent would never be reached."""
-    specs = settings.role_specs()
+    spec = settings.role_specs()[0]
     for detector in settings.policy_parts().detectors:
-        for limit in {x for spec in specs[:1] for x in detector.limits(spec)}:
-            if limit.reading.unit is Unit.RATIO and limit.value > 1:
-                path = ("detectors", detector.id)
-                what = f"{limit.value:g} is more than 1, and {limit.reading.about.words} is a share"
-                yield Wrong(path=path, what=what, fix=f"write {limit.value / 100:g}")
+        high = [x for x in detector.limits(spec) if x.reading.unit is Unit.RATIO and x.value > 1]
+        if high:
+            what = f"{high[0].value:g} is more than 1, and {high[0].reading.about.words} is a share"
+            yield Wrong(path=("detectors", detector.id), what=what, fix=f"write {high[0].value / 100:g}")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -185,5 +185,5 @@ def dotted(path: tuple[str | int, ...]) -> str:
     """A place as people write it: ``roles.planner.targets[0]``."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+        text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if text else shown(step)
     return text

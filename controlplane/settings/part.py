@@ -43,6 +43,8 @@ def section(held: Any) -> type[Part] | None:
     if isinstance(held, FieldInfo):
         made = [m.part for m in held.metadata if isinstance(m, As)]
         return made[0] if made else section(held.annotation)
+    if get_origin(held) in {dict, tuple}:
+        return None
     for kind in (held, *get_args(held)):
         if isinstance(kind, type) and issubclass(kind, Part):
             return kind
