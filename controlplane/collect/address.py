@@ -26,6 +26,6 @@ def forbidden(text: str) -> str | None:
         return f"{address} is link-local"
     if address in _METADATA:
         return f"{address} is a cloud's metadata service"
-    if address.is_multicast or address.is_unspecified:
+    if address.is_multicast:
         return f"{address} is no host's address"
     return None
