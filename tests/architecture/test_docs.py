@@ -20,15 +20,19 @@ def test_every_command_has_its_file_and_its_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         parser(command).parse_args([command, "--help"])
     assert ended.value.code == 0
-    assert COMMANDS[command].split(":")[0].split(",")[0][:20].lower() in " ".join(capsys.readouterr().out.split()).lower()
+    assert (
+        COMMANDS[command].split(":")[0].split(",")[0][:20].lower() in " ".join(capsys.readouterr().out.split()).lower()
+    )
 
 
 def test_links_between_documents_lead_somewhere():
-    broken = []
-    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)} → {target}")
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)} → {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
     assert not broken
 
 

@@ -39,7 +39,10 @@ def tracked(*patterns: str) -> list[Path]:
     """Files under version control (or about to be), without generated ones."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split("\n")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
@@ -103,7 +106,9 @@ def test_pure_packages_touch_neither_the_world_nor_the_clock_nor_chance():
         wrong += [
             f"{where(path)}:{node.lineno} calls {node.func.id}"
             for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "print", "input"}
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"open", "print", "input"}
         ]
     assert not wrong
 
@@ -112,7 +117,8 @@ def test_only_the_clock_asks_the_time():
     asking = [
         where(path)
         for path in modules()
-        if where(path) != "clock.py" and re.search(r"datetime\.now\(|\btime\.(time|monotonic|sleep)\(", path.read_text())
+        if where(path) != "clock.py"
+        and re.search(r"datetime\.now\(|\btime\.(time|monotonic|sleep)\(", path.read_text())
     ]
     assert not asking
 
@@ -135,13 +141,24 @@ def test_tests_do_not_sleep_and_do_not_mock():
         path.relative_to(ROOT).as_posix()
         for path in tracked("tests/*.py")
         if path != Path(__file__)
-        and re.search(r"\btime\.sleep\(|from unittest(\.mock)? import mock|import unittest\.mock|monkeypatch\.setattr", path.read_text())
+        and re.search(
+            r"\btime\.sleep\(|from unittest(\.mock)? import mock|import unittest\.mock|monkeypatch\.setattr",
+            path.read_text(),
+        )
     ]
     assert not bad
 
 
 def test_the_repository_names_no_machine_and_no_registry_host():
-    hosts = "|".join(["pypi" + r"\.org", "registry" + r"\.npmjs", "proxy" + r"\.golang", "deb" + r"\.debian", "files" + r"\.pythonhosted"])
+    hosts = "|".join(
+        [
+            "pypi" + r"\.org",
+            "registry" + r"\.npmjs",
+            "proxy" + r"\.golang",
+            "deb" + r"\.debian",
+            "files" + r"\.pythonhosted",
+        ]
+    )
     places = "|".join(["/" + "work/", "/" + "root/", "/" + "tmp/cap"])
     pattern = re.compile(f"{hosts}|{places}")
     named = []

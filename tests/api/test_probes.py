@@ -1,0 +1,63 @@
+"""Alive means our loops move; ready means the fleet has been looked at; what is old is not repeated on /metrics."""
+
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from controlplane.loop.desk import Health
+from controlplane.promql.exported import EXPORTED
+from tests.builders import NOON
+
+
+def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    return {
+        family.name + ("_total" if family.type == "counter" else ""): {
+            tuple(s.labels.values()): s.value for s in family.samples if not s.name.endswith("_created")
+        }
+        for family in text_string_to_metric_families(text)
+    }
+
+
+def test_a_fleet_nobody_has_looked_at_is_alive_but_not_ready(empty_house):
+    empty_house.health = Health(last_success={}, started=NOON)
+    assert empty_house.client().get("/healthz").status_code == 200
+    answer = empty_house.client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["why"] == "no tick yet"
+
+
+def test_ready_after_the_first_tick_and_not_when_it_is_old(house):
+    assert house.client().get("/readyz").json() == {"ok": True, "why": None}
+    house.now = NOON + timedelta(minutes=3)
+    assert house.client().get("/readyz").status_code == 503
+
+
+def test_a_loop_that_has_stopped_moving_asks_to_be_restarted_and_says_its_error(house):
+    house.now = NOON + timedelta(minutes=6)
+    house.health = Health(last_success={"tick": NOON}, errors={"tick": "StoreError: disk full"})
+    answer = house.client().get("/healthz")
+    assert answer.status_code == 503
+    assert "disk full" in answer.json()["why"]
+
+
+def test_our_own_page_holds_only_names_that_generated_rules_may_use(house):
+    names = {n for n in samples(house.client().get("/metrics").text) if n.startswith("llm_fleet_")}
+    assert names <= {e.name for e in EXPORTED}
+    assert {"llm_fleet_role_dollars_per_hour", "llm_fleet_pod_info", "llm_fleet_findings"} <= names
+
+
+def test_our_own_page_says_what_the_last_tick_saw(house):
+    page = samples(house.client().get("/metrics").text)
+    assert page["llm_fleet_role_dollars_per_hour"] == {("llm", "planner", "meta-llama/Llama-3.3-70B-Instruct"): 10.0}
+    assert page["llm_fleet_findings"] == {("planner", "queue-buildup", "warning"): 1.0}
+    readings = page["llm_fleet_role_reading"]
+    assert readings["llm", "planner", "waiting_per_replica", "count"] == 9.0
+    assert not [key for key in readings if "ttft_p95" in key], "unknown is absent"
+
+
+def test_what_is_old_is_absent_and_what_is_kept_stays(house):
+    house.now = NOON + timedelta(minutes=2)
+    page = samples(house.client().get("/metrics").text)
+    assert not page.get("llm_fleet_role_reading")
+    assert not page.get("llm_fleet_pod_info")
+    assert page["llm_fleet_recommendations"] == {("raise-replicas", "open"): 1.0}
