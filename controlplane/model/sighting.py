@@ -33,6 +33,10 @@ class RoleSample:
     values: Mapping[Reading, float]
     sources: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
     replicas: tuple[ReplicaView, ...] = ()
+    tokens_per_second: float | None = None
+    """Prompt and output tokens delivered, mean of five minutes: what cost per token is made of."""
+    missing: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Readings that could not be had, and why, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
