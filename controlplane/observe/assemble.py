@@ -1,0 +1,171 @@
+"""Everything seen at a tick becomes one frozen fleet, with the recent past of each reading.
+
+``History`` is a value: the same history and sighting always give the same fleet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from controlplane.model.fleet import Fleet
+from controlplane.model.keys import ReplicaKey, RoleName
+from controlplane.model.reading import Reading
+from controlplane.model.role import ReplicaState, ReplicaView, RoleSpec, RoleView
+from controlplane.model.sighting import RoleSample, Sighting
+from controlplane.observe.columns import RolePast, extend, record, sources
+from controlplane.observe.counters import flow
+from controlplane.observe.dcgm import Device
+from controlplane.observe.missing import Facts, why
+from controlplane.observe.past import History
+from controlplane.observe.replicas import ReplicaSeen
+from controlplane.observe.roles import (
+    count,
+    current,
+    dollars,
+    from_sample,
+    gpu_readings,
+    over_windows,
+    replica_counts,
+    tokens_per_second,
+)
+from controlplane.observe.windows import Tick
+from controlplane.observe.world import World
+from controlplane.promql.metric import Signal
+
+__all__ = ["History", "assemble"]
+
+
+def assemble(
+    history: History,
+    sighting: Sighting,
+    roles: Sequence[RoleSpec],
+    now: datetime,
+    *,
+    name: str,
+    budget: float | None = None,
+) -> tuple[Fleet, History]:
+    """Understand what was seen at ``now``. Never raises for what came from outside.
+
+    A clock that went back makes the past unusable: it is dropped rather than mixed up.
+    """
+    if history.ticks and now <= history.ticks[-1]:
+        history = History.empty(history.step, history.span, stale_after=history.stale_after)
+    ticks = (*(t for t in history.ticks if t >= now - history.span), now)
+    world = World.read(history, sighting, roles, now)
+    views: dict[RoleName, RoleView] = {}
+    pasts: dict[RoleName, RolePast] = {}
+    for spec in roles:
+        views[spec.name], pasts[spec.name] = _role(history, world, spec, ticks, now)
+    fleet = Fleet(
+        name=name,
+        at=now,
+        roles=MappingProxyType(views),
+        sources=(*world.health, *sighting.sources),
+        budget_dollars_per_hour=budget,
+    )
+    return fleet, replace(history, ticks=ticks, engines=world.engines, pages=world.pages, roles=pasts)
+
+
+def _role(
+    history: History, world: World, spec: RoleSpec, ticks: tuple[datetime, ...], now: datetime
+) -> tuple[RoleView, RolePast]:
+    seen = world.replicas.get(spec.name, [])
+    workload, sample = world.workloads.get(spec.name), world.samples.get(spec.name)
+    counted = count(seen, workload)
+    past = history.roles.get(spec.name) or RolePast()
+    since = history.ticks[-1] if history.ticks else now
+    through = flow(
+        [(r.trace, r.new) for r in seen if r.trace is not None], (now - since).total_seconds() if since < now else 0.0
+    )
+    past = record(past, Tick(now, through, counted.expected), now)
+    held = [world.held_by(r) for r in seen if r.gauges] if world.devices else []
+
+    values = from_sample(sample, scraped=bool(seen))
+    values |= current(seen, counted)
+    values |= over_windows(past.flows, now, history.step)
+    values |= gpu_readings(held, counted)
+    values |= replica_counts(seen, counted, workload)
+    tokens = tokens_per_second(past.flows, now, history.step) if seen else _sampled_tokens(values)
+    values |= dollars(spec, seen, workload, values, tokens)
+
+    facts = Facts(
+        spec=spec,
+        seen=seen,
+        answered=counted.answered,
+        expected=counted.expected,
+        values=values,
+        has=_has(seen),
+        gpus=any(held),
+        cluster=workload is not None,
+    )
+    past = extend(past, values, len(history.ticks), len(ticks), spec)
+    view = RoleView(
+        spec=spec,
+        at=now,
+        step=history.step,
+        ticks=ticks,
+        columns=past.columns,
+        replicas=_replicas(spec, seen, sample, held),
+        bounds=workload.bounds if workload else None,
+        sources=sources(past, sample),
+        missing={reading: why(reading, facts) for reading in Reading if reading not in values},
+    )
+    return view, past
+
+
+def _replicas(
+    spec: RoleSpec, seen: Sequence[ReplicaSeen], sample: RoleSample | None, held: Sequence[list[Device] | None]
+) -> tuple[ReplicaView, ...]:
+    if not seen:
+        return sample.replicas if sample else ()
+    views: list[ReplicaView] = []
+    taken: set[str] = set()
+    owned = iter(held)
+    for replica in seen:
+        target = replica.scrape.target
+        name = replica.name
+        if name in taken:
+            name = f"{name} ({target.url.split('://', 1)[-1].split('/', 1)[0]})"
+        taken.add(name)
+        values = {_GAUGE_READINGS[signal]: value for signal, value in replica.gauges.items()}
+        if replica.gauges and (mine := next(owned, None)):
+            values |= gpu_readings([mine], count([replica], None))
+        views.append(
+            ReplicaView(
+                key=ReplicaKey(spec.name, name),
+                state=replica.state,
+                at=replica.scrape.at if replica.state is ReplicaState.READY else None,
+                started=replica.started,
+                node=dict(target.labels).get("node"),
+                url=target.url,
+                engine=spec.engine,
+                version=replica.version,
+                fault=replica.fault,
+                values=values,
+            )
+        )
+    return tuple(views)
+
+
+_GAUGE_READINGS = {
+    Signal.RUNNING: Reading.RUNNING,
+    Signal.WAITING: Reading.WAITING,
+    Signal.KV_USAGE: Reading.KV_USAGE,
+}
+
+
+def _has(seen: Sequence[ReplicaSeen]) -> frozenset[Signal]:
+    has: set[Signal] = set()
+    shapes = {id(r.trace.plan.shape): r.trace.plan.shape for r in seen if r.trace is not None}
+    for shape in shapes.values():
+        has.update(signal for signal, _ in shape.counters)
+        has.update(signal for signal, _, _ in shape.histograms)
+    for replica in seen:
+        has.update(replica.gauges)
+    return frozenset(has)
+
+
+def _sampled_tokens(values: Mapping[Reading, float]) -> float | None:
+    prompt, output = values.get(Reading.PROMPT_TOKENS), values.get(Reading.OUTPUT_TOKENS)
+    return None if prompt is None or output is None else prompt + output
