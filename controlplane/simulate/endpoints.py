@@ -1,17 +1,13 @@
 """Puts the simulated fleet on the network: one small server with the pages of every exporter.
 
 ``/{role}/{pod}/metrics`` is an engine, ``/dcgm/{node}/metrics`` a node's GPUs, ``/ksm/metrics``
-kube-state-metrics. A Prometheus ``file_sd`` file lists them and follows the scaling: like an Endpoints
-object it holds ready pods only. A pod that is gone or not up yet drops the connection, as a closed port would.
+kube-state-metrics. A Prometheus ``file_sd`` file lists them and follows the scaling, as pod discovery does:
+starting pods are in it and answer 503, those on their way out are not, and one that is gone drops the connection.
 """
 
-import asyncio
 import json
-import logging
 import os
-import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 from aiohttp import web
@@ -22,13 +18,18 @@ from controlplane.simulate.deployment import Phase, Pod
 from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.gitops import GitOpsFollower
 from controlplane.simulate.kube_page import kube_page
+from controlplane.simulate.loopback import HOST, Listener, Loopback
 from controlplane.simulate.vllm_page import VllmPage
-
-log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 BEAT = 0.1
 """Real seconds between two moves of the fleet; a page moves it too, so it is always of the moment it is read."""
+
+_LISTED = {Phase.STARTING, Phase.READY}
+
+
+class _NotUpError(Exception):
+    """The pod's engine does not listen yet."""
 
 
 class SimulatedFleet:
@@ -38,19 +39,13 @@ class SimulatedFleet:
         self, fleet: Fleet, clock: Clock, *, targets_file: Path, patches: Path | None = None, port: int = 0
     ) -> None:
         self.fleet = fleet
-        self.port = port
-        """The port it listens on, once started."""
-        self.error: str = ""
-        """What stopped it, if anything did."""
         self.follower = GitOpsFollower(patches, fleet) if patches is not None else None
         self._clock = clock
         self._targets_file = targets_file
         self._pages: dict[str, VllmPage] = {}
         self._written = ""
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._ready: Future[int] = Future()
-        self._thread = threading.Thread(target=self._main, name="simulated-fleet", daemon=True)
+        self._listener = Listener(self._routes, port)
+        self._loopback = Loopback("simulated-fleet", self, beat=BEAT)
 
     def start(self) -> None:
         """Listen and move; returns once the pages can be read and the targets file is written.
@@ -58,52 +53,35 @@ class SimulatedFleet:
         Raises:
             OSError: the port is taken, or the targets file cannot be written.
         """
-        self._thread.start()
-        self.port = self._ready.result()
+        self._loopback.start()
 
     def stop(self) -> None:
         """Stop listening; the fleet stands still."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
+        self._loopback.stop()
 
-    def _main(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        except Exception as error:
-            self.error = str(error)
-            if not self._ready.done():
-                self._ready.set_exception(error)
-            else:
-                log.exception("the simulated fleet stopped")
-        finally:
-            self._loop.close()
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started."""
+        return self._listener.port
 
-    async def _serve(self) -> None:
-        app = web.Application()
-        app.router.add_get("/dcgm/{node}/metrics", self._page(self._dcgm))
-        app.router.add_get("/ksm/metrics", self._page(self._kube))
-        app.router.add_get("/{role}/{pod}/metrics", self._page(self._engine))
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port)
-        try:
-            await site.start()
-            address = runner.addresses[0]
-            self.port = int(address[1])
-            self._move()
-            self._ready.set_result(self.port)
-            while not self._stop.is_set():
-                self._move()
-                await self._pause()
-        finally:
-            await runner.cleanup()
+    async def open(self) -> None:
+        """Listen, and say where everything is."""
+        await self._listener.open()
+        self._move()
 
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._stop.wait(), BEAT)
-        except TimeoutError:
-            return
+    async def beat(self) -> bool:
+        """Let time pass."""
+        self._move()
+        return True
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._listener.close()
+
+    def _routes(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/dcgm/{node}/metrics", self._page(self._dcgm))
+        router.add_get("/ksm/metrics", self._page(self._kube))
+        router.add_get("/{role}/{pod}/metrics", self._page(self._engine))
 
     def _move(self) -> None:
         if self.follower is not None:
@@ -114,7 +92,10 @@ class SimulatedFleet:
     def _page(self, text: Callable[[web.Request], str | None]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:
             self.fleet.advance(self._clock.now())
-            body = text(request)
+            try:
+                body = text(request)
+            except _NotUpError:
+                return web.Response(status=503, text="starting")
             if body is None:
                 if request.transport is not None:
                     request.transport.abort()
@@ -128,8 +109,10 @@ class SimulatedFleet:
         deployment = self.fleet.deployments.get(role)
         pods = deployment.pods if deployment is not None else []
         pod = next((p for p in pods if p.name == name), None)
-        if pod is None or not pod.serves:
+        if pod is None:
             return None
+        if not pod.serves:
+            raise _NotUpError
         page = self._pages.get(name)
         if page is None:
             page = self._pages[name] = VllmPage(pod, self.fleet.start.timestamp())
@@ -154,9 +137,9 @@ class SimulatedFleet:
         self._pages = {name: page for name, page in self._pages.items() if name in names}
 
     def _targets(self) -> list[dict[str, object]]:
-        here = [f"127.0.0.1:{self.port}"]
+        here = [f"{HOST}:{self.port}"]
         groups: list[dict[str, object]] = [
-            {"targets": here, "labels": _labels(pod)} for pod in self.fleet.pods if pod.phase is Phase.READY
+            {"targets": here, "labels": _labels(pod)} for pod in self.fleet.pods if pod.phase in _LISTED
         ]
         groups += [
             {"targets": here, "labels": {"job": "dcgm", "node": n, "__metrics_path__": f"/dcgm/{n}/metrics"}}

@@ -1,7 +1,8 @@
 """Does what a GitOps controller would: patch files that appear in a folder become the cluster's state.
 
 Files are ``<namespace>/<kind>-<name>.yaml``, each a partial Kubernetes object. Of a ScaledObject the bounds
-are applied; of a workload the container's ``--kv-cache-dtype`` (without one: as it was built). Everything else is left alone.
+are applied; of a workload the container's ``--kv-cache-dtype`` (without one: as it was built). Everything
+else is left alone.
 """
 
 import logging

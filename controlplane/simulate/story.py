@@ -11,30 +11,50 @@ from controlplane.simulate.traffic import Mood
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStory:
-    """Calm, then long documents on the planner, then more agents while the workers' volume is slow."""
+    """Calm, then long documents on the planner, and two crowds of agents on the workers.
 
-    documents_at: timedelta = timedelta(minutes=6)
+    All instants count from the opening, when somebody begins to look; before it the fleet has run for a while.
+    """
+
+    opening: timedelta = timedelta(minutes=10)
+    documents_at: timedelta = timedelta(minutes=1)
     """From here on each session brings long documents: the planner's KV cache is too small for them."""
     documents: int = 8000
     """Tokens of them, per session."""
-    rush_at: timedelta = timedelta(minutes=20)
-    """From here to ``rush_until`` a crowd of agents comes on top: the worker role must grow."""
-    rush_until: timedelta = timedelta(minutes=45)
-    rush: float = 100.0
-    """Agents started per minute during the rush, by something else than the planner."""
-    slow_volume: float = 6.0
-    """Factor on the workers' loading of weights during the rush."""
+    crowds: tuple[tuple[timedelta, timedelta], ...] = (
+        (timedelta(minutes=6), timedelta(minutes=15)),
+        (timedelta(minutes=28), timedelta(minutes=42)),
+    )
+    """When a crowd of agents comes on top, from and until: the worker role must grow."""
+    crowd: float = 100.0
+    """Agents a crowd starts per minute."""
+    slow_from: timedelta = timedelta(minutes=25)
+    """From here on the volume with the workers' weights is slow."""
+    slow_volume: float = 10.0
+    """By this factor."""
     calm: Mood = field(default_factory=lambda: Mood(sessions_per_minute=8.0, documents=0, agents=2.5))
 
     def mood(self, at: float) -> Mood:
         """A gentle wave of ten minutes under it all."""
         wave = 1 + 0.12 * sin(2 * pi * at / 600)
         mood = replace(self.calm, sessions_per_minute=self.calm.sessions_per_minute * wave)
-        if at >= self.documents_at.total_seconds():
+        since = timedelta(seconds=at) - self.opening
+        if since >= self.documents_at:
             mood = replace(mood, documents=self.documents)
-        if self.rush_at.total_seconds() <= at < self.rush_until.total_seconds():
-            mood = replace(mood, loose_agents_per_minute=self.rush, slow_start={"worker": self.slow_volume})
+        if any(begin <= since < end for begin, end in self.crowds):
+            mood = replace(mood, loose_agents_per_minute=self.crowd)
+        if since >= self.slow_from:
+            mood = replace(mood, slow_start={"worker": self.slow_volume})
         return mood
+
+    def told(self) -> tuple[tuple[timedelta, str], ...]:
+        """What will happen and when, for people."""
+        return (
+            (self.documents_at, "planner: long documents fill the KV cache; requests queue, some are thrown out"),
+            (self.crowds[0][0], "worker: a crowd of agents; the autoscaler starts replicas"),
+            (timedelta(minutes=30), "embedder: seen idle for 30 minutes, with what it costs"),
+            (self.crowds[1][0], "worker: the crowd is back, and the volume with the weights is slow: a late start"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
