@@ -1,0 +1,119 @@
+"""``controlplane demo``: a simulated fleet in trouble and the whole service, in one process and a temporary folder."""
+
+import argparse
+import sys
+import tempfile
+import threading
+import webbrowser
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+
+from controlplane.clock import FastClock
+from controlplane.settings.load import load
+from controlplane.simulate.declared import fleet_yaml
+from controlplane.simulate.endpoints import SimulatedFleet
+from controlplane.simulate.fleet import Fleet
+from controlplane.simulate.story import DemoStory, reference_cluster
+from controlplane.wiring import Service, build
+
+HELP = "a simulated fleet in trouble, the whole service and its pages; nothing else needed"
+
+MODES = {"worker": "apply"}
+"""The workers' bounds are moved without asking, within the guardrails; everything else asks."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument(
+        "--port", type=int, default=8700, metavar="N", help="port of the pages (default 8700; 0: a free one)"
+    )
+    parser.add_argument("--speed", type=float, default=30.0, metavar="X", help="how much faster time runs (default 30)")
+    parser.add_argument("--for", dest="real_time", metavar="DURATION", help="end after this much real time: 90s, 3m")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another run (default 7)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted, or for the time asked for."""
+    limit = None if args.real_time is None else _seconds(args.real_time)
+    if limit == 0 or not 1 <= args.speed <= 200 or not 0 <= args.port <= 65535:
+        print("demo: --for takes 90s, 3m or 1h; --speed 1 to 200; --port 0 to 65535", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="controlplane-demo-") as folder:
+        return _show(args, Path(folder), limit)
+
+
+def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
+    story, cluster = DemoStory(), reference_cluster()
+    targets, patches = folder / "targets.json", folder / "patches"
+    patches.mkdir()
+    clock = FastClock(args.speed)
+    fleet = Fleet(cluster, story, Random(args.seed), clock.now() - story.opening)  # noqa: S311 - a simulation
+    fleet.advance(clock.now())
+    clock = FastClock(args.speed, epoch=fleet.now)
+    simulated = SimulatedFleet(fleet, clock, targets_file=targets, patches=patches)
+    simulated.start()
+    timer: threading.Timer | None = None
+    try:
+        file = folder / "fleet.yaml"
+        store = f"sqlite:///{folder / 'controlplane.db'}"
+        text = fleet_yaml(cluster, targets_file=targets, patches=patches, store=store, port=args.port, modes=MODES)
+        file.write_text(text, encoding="utf-8")
+        service = build(load(file), clock=clock, note=_note(args.speed))
+        _tell(args, story, file)
+        if limit is not None:
+            timer = threading.Timer(limit, service.stop)
+            timer.daemon = True
+            timer.start()
+        if not args.no_browser:
+            opener = threading.Timer(2.0, webbrowser.open, [f"http://127.0.0.1:{args.port}/"])
+            opener.daemon = True
+            opener.start()
+        service.serve()
+        _sum_up(service, simulated)
+    finally:
+        if timer is not None:
+            timer.cancel()
+        simulated.stop()
+    return 0
+
+
+def _note(speed: float) -> str:
+    return f"Demo: a simulated fleet; one minute here is {60 / speed:g} s of yours."
+
+
+def _tell(args: argparse.Namespace, story: DemoStory, file: Path) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"A simulated fleet and the whole service, {args.speed:g} times faster than life.")
+    if args.port:
+        console.print(f"Pages: [bold]http://127.0.0.1:{args.port}/[/bold]   settings: {file}")
+    console.print("What will happen, in seconds of your time:")
+    for at, what in story.told():
+        console.print(f"  {at.total_seconds() / args.speed:4.0f} s  {what}")
+    console.print("Findings follow a few seconds after each; approve a recommendation and watch the fleet change.\n")
+
+
+def _sum_up(service: Service, simulated: SimulatedFleet) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    findings, recommendations = service.ledger.findings(), service.ledger.recommendations()
+    console.print(f"\n{len(findings)} findings:")
+    for found in reversed(findings):
+        state = "open" if found.closed is None else f"closed {found.closed:%H:%M}"
+        console.print(f"  {found.opened:%H:%M} {found.finding.role}: {found.finding.summary} ({state})")
+    console.print(f"{len(recommendations)} recommendations:")
+    for one in reversed(recommendations):
+        console.print(f"  {one.opened:%H:%M} {one.recommendation.title} ({one.state})")
+    if simulated.follower is not None and simulated.follower.applied:
+        console.print("Changed in the simulated cluster: " + "; ".join(simulated.follower.applied))
+
+
+def _seconds(text: str) -> float:
+    """Seconds of ``90s``, ``3m``, ``1h``; 0 when it is none of these."""
+    units = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+    number, unit = text[:-1], text[-1:]
+    if unit not in units or not number.replace(".", "", 1).isdigit():
+        return 0
+    return float(number) * units[unit].total_seconds()
