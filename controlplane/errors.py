@@ -110,8 +110,10 @@ class NotifyError(ControlPlaneError):
     Args:
         message: what the receiver said, without secrets.
         retry_after: seconds to wait before the next attempt; ``None`` when trying again is useless.
+        in_doubt: it may have been accepted all the same: the answer was lost, not the message.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.in_doubt = in_doubt
