@@ -26,6 +26,8 @@ class News:
     closed: tuple[FindingRecord, ...] = ()
     proposed: tuple[RecommendationRecord, ...] = ()
     """Recommendations opened, or opened again."""
+    withdrawn: tuple[RecommendationRecord, ...] = ()
+    """Recommendations nobody proposes any more."""
     changes: tuple[ChangeRecord, ...] = ()
     """Changes whose receipt has just come in."""
     outcomes: tuple[ChangeRecord, ...] = ()
@@ -42,6 +44,8 @@ class NoteKind(StrEnum):
     OPENED = "finding opened"
     RESOLVED = "finding resolved"
     PROPOSED = "recommendation"
+    WITHDRAWN = "recommendation withdrawn"
+    """Only takes back a note that has not been told; never told itself."""
     CHANGED = "change"
     OUTCOME = "outcome"
     STOPPED = "stopped"

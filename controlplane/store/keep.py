@@ -96,6 +96,7 @@ def keep(
         opened=opened,
         closed=closed,
         proposed=tuple(proposals.opened),
+        withdrawn=tuple(proposals.withdrawn),
         changes=settle(connection, cycle.receipts, log),
         outcomes=judge(connection, cycle.outcomes, log),
     )

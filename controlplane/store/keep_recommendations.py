@@ -25,6 +25,7 @@ class KeptProposals:
     opened: list[RecommendationRecord] = field(default_factory=list)
     differing: list[Decision] = field(default_factory=list)
     """Decisions that are new, or differ from the last one stored for their recommendation."""
+    withdrawn: list[RecommendationRecord] = field(default_factory=list)
 
 
 def keep_recommendations(connection: Connection, cycle: Cycle, log: Audit) -> KeptProposals:
@@ -54,8 +55,8 @@ def keep_recommendations(connection: Connection, cycle: Cycle, log: Audit) -> Ke
             seen,
         )
     for row in rows.values():
-        if row.state in LIVE and row.id not in proposals:
-            _let_go(connection, row, cycle, log)
+        if row.state in LIVE and row.id not in proposals and _let_go(connection, row, cycle, log):
+            kept.withdrawn.append(recommendation_record(row))
     return kept
 
 
@@ -147,12 +148,13 @@ def _back_to_open(connection: Connection, row: Row[Any], log: Audit) -> None:
         log.note(ME, "approval ran out", row.id, number=row.number, by=row.by)
 
 
-def _let_go(connection: Connection, row: Row[Any], cycle: Cycle, log: Audit) -> None:
+def _let_go(connection: Connection, row: Row[Any], cycle: Cycle, log: Audit) -> bool:
+    """Expire or supersede what is not proposed any more. False when its data is missing: it stays for a while."""
     record = recommendation_record(row)
     mine = record.recommendation
     unsure = set(cycle.unsure)
     if any(f in unsure for f in mine.findings) and cycle.at - record.seen <= mine.good_for:
-        return
+        return False
     state, said = State.EXPIRED, "no longer proposed"
     if any(f in unsure for f in mine.findings):
         said = f"not seen for {seconds_text((cycle.at - record.seen).total_seconds())}: its data is missing"
@@ -160,5 +162,7 @@ def _let_go(connection: Connection, row: Row[Any], cycle: Cycle, log: Audit) -> 
         if decision.recommendation.patch.target == mine.patch.target:
             state, said = State.SUPERSEDED, f"replaced by {decision.recommendation_id}"
             break
-    if move(connection, row, state, reason=said):
-        log.note(ME, f"recommendation {state}", row.id, number=row.number, why=said)
+    if not move(connection, row, state, reason=said):
+        return False
+    log.note(ME, f"recommendation {state}", row.id, number=row.number, why=said)
+    return True

@@ -10,20 +10,8 @@ from controlplane.act.gitops import GitOps
 from controlplane.model.change import Change, ChangeState
 from controlplane.model.keys import ChangeId, DecisionId, ObjectRef
 from controlplane.model.patch import FieldChange, Patch
+from tests.act.still import Still
 from tests.builders import NOON, a_patch, a_recommendation
-
-
-class Still:
-    """A clock that stands at noon."""
-
-    def now(self):
-        return NOON
-
-    def monotonic(self):
-        return 0.0
-
-    def real(self, span):
-        return span.total_seconds()
 
 
 @pytest.fixture
@@ -45,7 +33,7 @@ def flag(before: str | None, after: str | None) -> FieldChange:
     return FieldChange(path="/spec/template/spec/containers/0/args/-", before=before, after=after)
 
 
-def test_the_file_holds_exactly_the_fields_of_the_change_and_says_why(hands, tmp_path):
+def test_the_file_holds_exactly_the_fields_of_the_change_and_says_why(hands: GitOps, tmp_path: Path) -> None:
     receipt = hands.apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6)))
 
     path = tmp_path / "llm" / "scaledobject-planner.yaml"
@@ -63,7 +51,7 @@ def test_the_file_holds_exactly_the_fields_of_the_change_and_says_why(hands, tmp
     )
 
 
-def test_fields_of_earlier_changes_stay(hands, tmp_path):
+def test_fields_of_earlier_changes_stay(hands: GitOps, tmp_path: Path) -> None:
     hands.apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6), "chg-1"))
     hands.apply(a_change(a_patch("/spec/minReplicaCount", 1, 2), "chg-2"))
 
@@ -73,7 +61,7 @@ def test_fields_of_earlier_changes_stay(hands, tmp_path):
     assert "# /spec/minReplicaCount: chg-2 " in text
 
 
-def test_applying_twice_gives_the_same_bytes(hands, tmp_path):
+def test_applying_twice_gives_the_same_bytes(hands: GitOps, tmp_path: Path) -> None:
     change = a_change(a_patch("/spec/maxReplicaCount", 4, 6))
     hands.apply(change)
     first = (tmp_path / "llm" / "scaledobject-planner.yaml").read_bytes()
@@ -81,7 +69,7 @@ def test_applying_twice_gives_the_same_bytes(hands, tmp_path):
     assert (tmp_path / "llm" / "scaledobject-planner.yaml").read_bytes() == first
 
 
-def test_the_undo_restores_what_was_there(hands, tmp_path):
+def test_the_undo_restores_what_was_there(hands: GitOps, tmp_path: Path) -> None:
     patch = a_patch("/spec/maxReplicaCount", 4, 6)
     hands.apply(a_change(patch, "chg-1"))
     hands.apply(a_change(patch.inverse(), "chg-2"))
@@ -90,21 +78,21 @@ def test_the_undo_restores_what_was_there(hands, tmp_path):
     }
 
 
-def test_a_field_that_was_absent_is_undone_to_null_which_removes_it(hands, tmp_path):
+def test_a_field_that_was_absent_is_undone_to_null_which_removes_it(hands: GitOps, tmp_path: Path) -> None:
     patch = of("Deployment", FieldChange(path="/spec/replicas", before=None, after=2))
     hands.apply(a_change(patch, "chg-1"))
     hands.apply(a_change(patch.inverse(), "chg-2"))
     assert yaml.safe_load((tmp_path / "llm" / "deployment-planner.yaml").read_text())["spec"] == {"replicas": None}
 
 
-def test_escaped_steps_of_a_pointer_are_unescaped(hands, tmp_path):
+def test_escaped_steps_of_a_pointer_are_unescaped(hands: GitOps, tmp_path: Path) -> None:
     path = "/metadata/annotations/autoscaling.keda.sh~1paused~0x"
     hands.apply(a_change(of("ScaledObject", FieldChange(path=path, before=None, after="true"))))
     document = yaml.safe_load((tmp_path / "llm" / "scaledobject-planner.yaml").read_text())
     assert document["metadata"]["annotations"] == {"autoscaling.keda.sh/paused~x": "true"}
 
 
-def test_somebody_elses_edit_is_a_conflict_and_stays(hands, tmp_path):
+def test_somebody_elses_edit_is_a_conflict_and_stays(hands: GitOps, tmp_path: Path) -> None:
     hands.apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6)))
     path = tmp_path / "llm" / "scaledobject-planner.yaml"
     path.write_text(path.read_text().replace("maxReplicaCount: 6", "maxReplicaCount: 9"))
@@ -117,7 +105,7 @@ def test_somebody_elses_edit_is_a_conflict_and_stays(hands, tmp_path):
     assert path.read_bytes() == before
 
 
-def test_one_more_engine_flag_is_an_operation_beside_the_merge_patch(hands, tmp_path):
+def test_one_more_engine_flag_is_an_operation_beside_the_merge_patch(hands: GitOps, tmp_path: Path) -> None:
     patch = of("Deployment", flag(None, "--kv-cache-dtype=fp8"))
     for _ in range(2):
         assert hands.apply(a_change(patch)).state is ChangeState.APPLIED
@@ -128,7 +116,7 @@ def test_one_more_engine_flag_is_an_operation_beside_the_merge_patch(hands, tmp_
     assert not (tmp_path / "llm" / "deployment-planner.yaml").exists()
 
 
-def test_taking_a_flag_back_takes_its_operation_out_and_leaves_the_others(hands, tmp_path):
+def test_taking_a_flag_back_takes_its_operation_out_and_leaves_the_others(hands: GitOps, tmp_path: Path) -> None:
     first, second = of("Deployment", flag(None, "--a=1")), of("Deployment", flag(None, "--b=2"))
     hands.apply(a_change(first, "chg-1"))
     hands.apply(a_change(second, "chg-2"))
@@ -142,7 +130,7 @@ def test_taking_a_flag_back_takes_its_operation_out_and_leaves_the_others(hands,
     [a_patch("/spec/maxReplicaCount", 4, 6), of("Deployment", flag(None, "--a=1"))],
     ids=["merge", "operations"],
 )
-def test_what_became_of_a_change_is_read_from_the_file(hands, patch):
+def test_what_became_of_a_change_is_read_from_the_file(hands: GitOps, patch: Patch) -> None:
     change = a_change(patch)
     assert hands.look_up(change) is None
     hands.apply(change)
@@ -151,7 +139,7 @@ def test_what_became_of_a_change_is_read_from_the_file(hands, patch):
     assert found.state is ChangeState.APPLIED
 
 
-def test_a_file_that_names_another_change_says_ours_was_never_written(hands):
+def test_a_file_that_names_another_change_says_ours_was_never_written(hands: GitOps) -> None:
     hands.apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6), "chg-1"))
     assert hands.look_up(a_change(a_patch("/spec/maxReplicaCount", 4, 6), "chg-12")) is None
 
@@ -171,7 +159,9 @@ def test_a_file_that_names_another_change_says_ours_was_never_written(hands):
         pytest.param(of("ScaledObject"), "no field", id="advice only"),
     ],
 )
-def test_what_cannot_be_written_fails_with_words_and_writes_nothing(hands, tmp_path, patch, words):
+def test_what_cannot_be_written_fails_with_words_and_writes_nothing(
+    hands: GitOps, tmp_path: Path, patch: Patch, words: str
+) -> None:
     receipt = hands.apply(a_change(patch))
     assert receipt.state is ChangeState.FAILED
     assert words in receipt.said
@@ -179,7 +169,7 @@ def test_what_cannot_be_written_fails_with_words_and_writes_nothing(hands, tmp_p
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "\x00", "just words\n"])
-def test_a_file_that_is_no_patch_any_more_is_left_alone(hands, tmp_path, text):
+def test_a_file_that_is_no_patch_any_more_is_left_alone(hands: GitOps, tmp_path: Path, text: str) -> None:
     path = tmp_path / "llm" / "scaledobject-planner.yaml"
     path.parent.mkdir()
     path.write_text(text)
@@ -187,7 +177,7 @@ def test_a_file_that_is_no_patch_any_more_is_left_alone(hands, tmp_path, text):
     assert path.read_text() == text
 
 
-def test_hostile_words_stay_inside_the_comment(hands, tmp_path):
+def test_hostile_words_stay_inside_the_comment(hands: GitOps, tmp_path: Path) -> None:
     evil = "a title\nspec: {maxReplicaCount: 999}\r\u2028- x\x1b[31m"
     hands.apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6), title=evil))
     text = (tmp_path / "llm" / "scaledobject-planner.yaml").read_text()
@@ -195,19 +185,19 @@ def test_hostile_words_stay_inside_the_comment(hands, tmp_path):
     assert "\x1b" not in text and "\u2028" not in text
 
 
-def test_a_directory_that_cannot_be_written_fails_with_words(tmp_path):
+def test_a_directory_that_cannot_be_written_fails_with_words(tmp_path: Path) -> None:
     (tmp_path / "patches").write_text("a file where the directory should be")
     receipt = GitOps(tmp_path / "patches", Still()).apply(a_change(a_patch("/spec/maxReplicaCount", 4, 6)))
     assert receipt.state is ChangeState.FAILED
 
 
-def test_a_true_in_the_file_is_not_the_number_one(hands, tmp_path):
+def test_a_true_in_the_file_is_not_the_number_one(hands: GitOps, tmp_path: Path) -> None:
     hands.apply(a_change(of("ScaledObject", FieldChange(path="/spec/a", before=None, after=True))))
     receipt = hands.apply(a_change(of("ScaledObject", FieldChange(path="/spec/a", before=1, after=2)), "chg-2"))
     assert receipt.state is ChangeState.CONFLICT
 
 
-def test_the_change_of_another_object_goes_into_another_file(hands, tmp_path):
+def test_the_change_of_another_object_goes_into_another_file(hands: GitOps, tmp_path: Path) -> None:
     change = a_change(a_patch("/spec/maxReplicaCount", 4, 6))
     hands.apply(change)
     hands.apply(replace(change, recommendation=a_recommendation("worker")))
