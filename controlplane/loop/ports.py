@@ -159,9 +159,7 @@ class Approvals(Protocol):
         """Approve what was seen: refused when the record's version has moved on, or it has expired."""
         ...
 
-    def dismiss(
-        self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime
-    ) -> RecommendationRecord:
+    def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:
         """Dismiss with a reason: it is not proposed again for a day unless the patch differs."""
         ...
 

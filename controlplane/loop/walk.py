@@ -5,19 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from controlplane.decide.arbiter import Guardrail, decide
-from controlplane.detect import Detector, detect
+from controlplane.decide.arbiter import decide
+from controlplane.detect import detect
 from controlplane.estimate.beliefs import estimate
+from controlplane.loop.policy import Policy, policy_text
 from controlplane.loop.ports import Eyes, Hands, Memory
-from controlplane.model.change import Change, Receipt
+from controlplane.model.change import Change, ChangeState, Receipt
 from controlplane.model.cycle import Cycle, Recollection
 from controlplane.model.decision import Decision, Verdict
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import ChangeId
-from controlplane.model.role import RoleSpec
 from controlplane.observe.assemble import History, assemble
-from controlplane.recommend import Recommender, recommend
-from controlplane.verify.outcomes import undo, verify
+from controlplane.recommend import recommend
+from controlplane.verify.outcomes import verify
+from controlplane.verify.undo import undo
+
+__all__ = ["Policy", "World", "act", "run_cycle", "sweep", "think"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +32,19 @@ class World:
     memory: Memory
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How the pure part thinks: which detectors, recommenders and guardrails, with their settings."""
-
-    fleet: str
-    roles: tuple[RoleSpec, ...]
-    detectors: tuple[Detector, ...]
-    recommenders: tuple[Recommender, ...]
-    guardrails: tuple[Guardrail, ...]
-    budget_dollars_per_hour: float | None = None
-
-
 def think(fleet: Fleet, past: Recollection, policy: Policy, now: datetime, lap: Callable[[str], None]) -> Cycle:
     """The pure part: the same fleet and past always give the same decisions."""
     beliefs = estimate(fleet, past.beliefs)
     lap("estimate")
     seen = detect(fleet, beliefs, past.open_findings, policy.detectors)
     lap("detect")
-    outcomes = verify(fleet, past.changes, now)
+    outcomes = verify(fleet, beliefs, past.changes, now)
+    undos = undo(outcomes, past.changes, fleet)
     lap("verify")
+    taken_back = {proposal.role for proposal in undos}
     proposals = [
-        *recommend(fleet, beliefs, seen.findings, policy.recommenders),
-        *undo(outcomes, past.changes, fleet),
+        *undos,
+        *(r for r in recommend(fleet, beliefs, seen.findings, policy.recommenders) if r.role not in taken_back),
     ]
     lap("recommend")
     decisions = decide(proposals, fleet, past, policy.guardrails, now)
@@ -79,7 +72,9 @@ def run_cycle(
 
     sighting = world.eyes.look(now)
     lap("collect")
-    fleet, history = assemble(history, sighting, policy.roles, now, name=policy.fleet, budget=policy.budget_dollars_per_hour)
+    fleet, history = assemble(
+        history, sighting, policy.roles, now, name=policy.fleet, budget=policy.budget_dollars_per_hour
+    )
     lap("observe")
     past = world.memory.recall(now)
     lap("recall")
@@ -111,10 +106,15 @@ def act(world: World, decisions: Sequence[Decision], now: datetime) -> tuple[Rec
 
 
 def sweep(world: World, now: datetime) -> tuple[Receipt, ...]:
-    """After a crash: read what became of each open intent; send again only what was never sent."""
+    """After a crash: read what became of each open intent; send again only what was never sent and still counts."""
+    stopped = world.memory.recall(now).stop is not None
     receipts = []
     for change in world.memory.unsettled():
-        receipt = world.hands.look_up(change) or world.hands.apply(change)
+        receipt = world.hands.look_up(change)
+        if receipt is None and (stopped or now - change.at > change.recommendation.good_for):
+            said = "never sent: the kill switch is on" if stopped else "never sent, and too old to send now"
+            receipt = Receipt(change=change.id, state=ChangeState.FAILED, at=now, said=said)
+        receipt = receipt or world.hands.apply(change)
         world.memory.settle(receipt)
         receipts.append(receipt)
     return tuple(receipts)
