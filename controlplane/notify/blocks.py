@@ -8,8 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-HEADER, SECTION, FIELD, CONTEXT, FALLBACK = 150, 3000, 2000, 2000, 3000
+HEADER, SECTION, CONTEXT, FALLBACK = 150, 3000, 2000, 3000
 FIELDS, BLOCKS = 10, 50
+FACT = 400
+"""Characters of one fact; Slack allows 2000, but a fact that long is none."""
 TOTAL = 12_000
 """Characters of all blocks together: Slack refuses about 13 200 (``msg_blocks_too_long``) without documenting it."""
 
@@ -59,9 +61,7 @@ def section(markdown: str, facts: Sequence[tuple[str, str]] = ()) -> Block:
     """A paragraph of already escaped markdown, with short facts in two columns under it."""
     block: Block = {"type": "section", "text": _markdown(_cut(markdown, SECTION))}
     if facts:
-        block["fields"] = [
-            _markdown(f"*{line(name, 300)}*\n{fit(value, FIELD - 310)}") for name, value in facts[:FIELDS]
-        ]
+        block["fields"] = [_markdown(f"*{line(name, 300)}*\n{fit(value, FACT)}") for name, value in facts[:FIELDS]]
     return block
 
 

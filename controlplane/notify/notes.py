@@ -34,7 +34,7 @@ class Composer:
             notes.append(
                 Note(
                     key=f"stop:{news.at.isoformat()}",
-                    group="stop",
+                    group=f"stop:{news.at.isoformat()}",
                     kind=NoteKind.STOPPED,
                     at=news.at,
                     severity=Severity.CRITICAL,
@@ -47,7 +47,7 @@ class Composer:
             notes.append(
                 Note(
                     key=f"resume:{news.at.isoformat()}",
-                    group="resume",
+                    group=f"resume:{news.at.isoformat()}",
                     kind=NoteKind.RESUMED,
                     at=news.at,
                     headline=f"Changes are allowed again, by {news.resumed_by}",

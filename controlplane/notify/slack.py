@@ -22,9 +22,6 @@ DEADLINE_S = 10.0
 SOON_S = 1.0
 """A server error or a failed connection may be tried again this soon; the voice makes it longer each time."""
 
-IN_DOUBT_S = 300.0
-"""After a timeout the message may have been posted: trying again sooner could post it twice in one window."""
-
 LONGEST_WAIT_S = 3600.0
 """No Retry-After is believed beyond this."""
 
@@ -66,7 +63,8 @@ class SlackWebhook:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotifyError(
                 f"Slack did not answer ({type(error).__name__}); the message may have been posted",
-                retry_after=IN_DOUBT_S,
+                retry_after=SOON_S,
+                in_doubt=True,
             ) from None
         except ValueError:
             raise NotifyError(f"{self._url_file} holds no usable URL", retry_after=60.0) from None

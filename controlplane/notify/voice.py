@@ -49,6 +49,7 @@ class OutboxVoice:
         self._chance = chance
         self._grouping = grouping or Grouping()
         self._quiet_until: datetime | None = None
+        self._failures = 0
 
     def deliver(self, now: datetime) -> int:
         """Tell what is due; returns how many messages were accepted."""
@@ -64,9 +65,11 @@ class OutboxVoice:
             try:
                 self._send(bundle)
             except NotifyError as error:
-                self._failed(bundle, error, now)
-                break
+                if not self._failed(bundle, error, now):
+                    break
+                continue
             self._outbox.told(bundle.ids, now)
+            self._failures = 0
             accepted += 1
         return accepted
 
@@ -83,13 +86,19 @@ class OutboxVoice:
             else:
                 return
 
-    def _failed(self, bundle: Bundle, error: NotifyError, now: datetime) -> None:
+    def _failed(self, bundle: Bundle, error: NotifyError, now: datetime) -> bool:
+        """Put the bundle off, or away. False when the channel itself needs a rest."""
         if error.retry_after is None:
             log.error("message refused for good: %s", error)
             self._outbox.drop(bundle.ids, now, str(error))
-            return
-        backoff = min(FIRST * 2 ** min(bundle.attempts, 12), LONGEST) * self._chance.uniform(0.5, 1.0)
-        until = now + max(backoff, timedelta(seconds=error.retry_after))
-        log.warning("message not accepted, next attempt at %s: %s", until.isoformat(timespec="seconds"), error)
-        self._outbox.postpone(bundle.ids, until, str(error))
-        self._quiet_until = until if bundle.attempts == 0 else min(until, now + LONGEST)
+            return True
+        asked = timedelta(seconds=error.retry_after)
+        self._failures += 1
+        self._quiet_until = now + max(asked, self._backoff(self._failures))
+        log.warning("message not accepted (%s); quiet until %s", error, self._quiet_until.isoformat(timespec="seconds"))
+        if not error.in_doubt:  # else the claim stays: the group may have spoken, and is silent for its window
+            self._outbox.postpone(bundle.ids, now + max(asked, self._backoff(bundle.attempts + 1)), str(error))
+        return False
+
+    def _backoff(self, attempts: int) -> timedelta:
+        return min(FIRST * 2 ** min(attempts - 1, 12), LONGEST) * self._chance.uniform(0.5, 1.0)
