@@ -5,13 +5,13 @@ replicas apart; whose series is whose is settled afterwards. Next to the reading
 decide whether the readings may be believed: how old, how complete, how many that should be there are not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from controlplane.model.keys import RoleName
+from controlplane.collect.prometheus_owners import Chosen
 from controlplane.model.page import Labels
-from controlplane.model.role import Engine, RoleSpec
+from controlplane.model.role import Engine
 from controlplane.promql.catalogue import metrics
 from controlplane.promql.expr import aggregate, call, duration, either, relabel, select
 from controlplane.promql.metric import COUNTERS, HISTOGRAMS, Signal, Source
@@ -38,25 +38,15 @@ LONG_COUNTERS = (
     Signal.OUTPUT_TOKENS,
 )
 DEVICES = (Signal.GPU_ACTIVITY, Signal.GPU_DRAM_ACTIVITY, Signal.GPU_MEMORY_USED)
-BOUNDS = (Signal.HPA_DESIRED, Signal.HPA_MIN, Signal.HPA_MAX)
+OBJECTS = (
+    Signal.KUBE_SPEC,
+    Signal.KUBE_READY,
+    Signal.HPA_DESIRED,
+    Signal.HPA_MIN,
+    Signal.HPA_MAX,
+    Signal.HPA_TARGET,
+)
 assert {*SHORT_COUNTERS, *LONG_COUNTERS} == set(COUNTERS)
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A role and the labels its series carry in Prometheus."""
-
-    spec: RoleSpec
-    matchers: Labels
-
-    @property
-    def name(self) -> RoleName:
-        """The role's name."""
-        return self.spec.name
-
-    def owns(self, labels: Mapping[str, str]) -> bool:
-        """Whether a series with these labels is of this role."""
-        return all(labels.get(name, "") == value for name, value in self.matchers)
 
 
 class Evidence:
@@ -70,6 +60,7 @@ class Evidence:
     UP = "up"
     """1 or 0 for each replica seen lately whose target still exists."""
     GPU_AGE = "age of GPU samples"
+    """Seconds, by the pod that holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +70,8 @@ class Question:
     about: str
     window: timedelta | None = None
     kind: str = ""
+    edges: bool = False
+    """How many series each bucket edge has, instead of what fell into it."""
 
 
 def questions(roles: Sequence[Chosen], *, fresh: timedelta) -> dict[Question, str]:
@@ -101,6 +94,8 @@ def questions(roles: Sequence[Chosen], *, fresh: timedelta) -> dict[Question, st
         asked[Question(signal, SHORT)] = total(signal, common, engines, by=owners, window=SHORT)
     for signal in (*LONG_COUNTERS, *HISTOGRAMS):
         asked[Question(signal, LONG)] = total(signal, common, engines, by=owners, window=LONG)
+    for signal in HISTOGRAMS:
+        asked[Question(signal, LONG, edges=True)] = aggregate("count", rows(signal, common, engines), (*owners, "le"))
     for signal in DEVICES:
         asked[Question(signal)] = devices(signal, common, engines, by=owners)
     asked[Question(Evidence.GPU_AGE)] = _gpu_age()
@@ -169,11 +164,14 @@ def _objects(roles: Sequence[Chosen], fresh: timedelta) -> dict[Question, str]:
     kinds = {role.spec.workload.kind.lower() for role in roles if role.spec.workload}
     if any(role.spec.scaled_object for role in roles):
         kinds.add("horizontalpodautoscaler")
+    if any(role.spec.scaled_object and not role.spec.workload for role in roles):
+        kinds |= {"deployment", "statefulset"}
     asked = {}
-    for signal in (Signal.KUBE_SPEC, Signal.KUBE_READY, *BOUNDS):
+    for signal in OBJECTS:
         for metric in metrics(Source.KUBE, signal):
             kind = metric.labels[1]
             if kind in kinds:
                 current = f"{metric.name} and (time() - timestamp({metric.name}) <= {fresh.total_seconds():g})"
-                asked[Question(signal, kind=kind)] = aggregate("max", current, metric.labels)
+                own = relabel(f"({current})", "namespace", "exported_namespace")  # scraped without honor_labels
+                asked[Question(signal, kind=kind)] = aggregate("max", own, metric.labels)
     return asked
