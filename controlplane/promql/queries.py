@@ -137,8 +137,20 @@ def _rows(signal: Signal, matchers: Matchers, engine: Engine, window: timedelta 
         raise ValueError(f"{signal} only means something over a window")
     chosen = metrics(source_of(engine), signal)
     added = [_row(metric, matchers, engine, window) for metric in chosen if metric.adds]
-    rows = either([_row(metric, matchers, engine, window) for metric in chosen if not metric.adds])
+    mains = [metric for metric in chosen if not metric.adds]
+    rows = either(_comparable([_row(metric, matchers, engine, window) for metric in mains], mains))
     return either([_marked(rows, "main"), *added]) if added else rows
+
+
+def _comparable(rows: Sequence[str], chosen: Sequence[Metric]) -> list[str]:
+    """Alternatives with the same labels, so that ``or`` takes one of them per pod and never both.
+
+    SGLang's ``realtime_tokens_total`` and ``prompt_tokens_total`` count the same tokens under different labels.
+    """
+    if len({frozenset(metric.labels) for metric in chosen}) < 2:
+        return list(rows)
+    own = sorted({name for metric in chosen for name in metric.labels} - {"model_name"})
+    return [without("sum", row, own) for row in rows]
 
 
 def _row(metric: Metric, matchers: Matchers, engine: Engine, window: timedelta | None) -> str:
