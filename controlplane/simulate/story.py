@@ -19,15 +19,13 @@ class DemoStory:
     opening: timedelta = timedelta(minutes=10)
     documents_at: timedelta = timedelta(minutes=1)
     """From here on each session brings long documents: the planner's KV cache is too small for them."""
-    documents: int = 8000
+    documents: int = 7000
     """Tokens of them, per session."""
-    crowds: tuple[tuple[timedelta, timedelta], ...] = (
-        (timedelta(minutes=6), timedelta(minutes=15)),
-        (timedelta(minutes=28), timedelta(minutes=42)),
+    crowds: tuple[tuple[timedelta, timedelta, float], ...] = (
+        (timedelta(minutes=6), timedelta(minutes=15), 100.0),
+        (timedelta(minutes=28), timedelta(minutes=42), 190.0),
     )
-    """When a crowd of agents comes on top, from and until: the worker role must grow."""
-    crowd: float = 100.0
-    """Agents a crowd starts per minute."""
+    """A crowd of agents on top: from, until, agents started per minute. The worker role must grow."""
     slow_from: timedelta = timedelta(minutes=25)
     """From here on the volume with the workers' weights is slow."""
     slow_volume: float = 10.0
@@ -41,8 +39,9 @@ class DemoStory:
         since = timedelta(seconds=at) - self.opening
         if since >= self.documents_at:
             mood = replace(mood, documents=self.documents)
-        if any(begin <= since < end for begin, end in self.crowds):
-            mood = replace(mood, loose_agents_per_minute=self.crowd)
+        for begin, end, agents in self.crowds:
+            if begin <= since < end:
+                mood = replace(mood, loose_agents_per_minute=agents)
         if since >= self.slow_from:
             mood = replace(mood, slow_start={"worker": self.slow_volume})
         return mood
@@ -79,7 +78,7 @@ def reference_cluster(*, dcgm: str = "4.8") -> ClusterShape:
                 gpu="h100-pcie-80gb",
                 gpus_per_replica=2,
                 longest=65_536,
-                budget=512,
+                budget=1024,
                 min=1,
                 max=1,
                 cold_start=ColdStart(weights=95, engine=60, warm_up=10),

@@ -132,7 +132,7 @@ class _Run:
 class Traffic:
     """Starts sessions, keeps them going, and hands out their calls in order of time."""
 
-    def __init__(self, story: Story, rng: Random, most_sessions: int = 30) -> None:
+    def __init__(self, story: Story, rng: Random, most_sessions: int = 28) -> None:
         """``most_sessions`` is what the agents' runtime runs at once; it turns further ones away."""
         self._story = story
         self._most = most_sessions
