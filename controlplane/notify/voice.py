@@ -101,4 +101,4 @@ class OutboxVoice:
         return False
 
     def _backoff(self, attempts: int) -> timedelta:
-        return min(FIRST * 2 ** min(attempts - 1, 12), LONGEST) * self._chance.uniform(0.5, 1.0)
+        return min(FIRST * 2.0 ** min(attempts - 1, 12), LONGEST) * self._chance.uniform(0.5, 1.0)

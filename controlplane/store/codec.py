@@ -55,8 +55,8 @@ class Codec(Generic[T]):
 
     def text(self, value: T) -> str:
         """JSON text. Raises ``StoreError`` when a number in it is not finite."""
-        plain = self._encode(value) if self._encode else value
         try:
+            plain = self._encode(value) if self._encode else value
             return json.dumps(plain, allow_nan=False, separators=(",", ":"))
         except (ValueError, TypeError) as error:
             raise StoreError(f"cannot store this {self._name}: {error}") from error
