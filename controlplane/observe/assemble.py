@@ -86,7 +86,7 @@ def _role(
     values |= over_windows(past.flows, now, history.step)
     values |= gpu_readings(held, counted)
     values |= replica_counts(seen, counted, workload)
-    tokens = tokens_per_second(past.flows, now, history.step) if seen else _sampled_tokens(values)
+    tokens = tokens_per_second(past.flows, now, history.step) if seen else _sampled_tokens(sample, values)
     values |= dollars(spec, seen, workload, values, tokens)
 
     facts = Facts(
@@ -109,7 +109,7 @@ def _role(
         replicas=_replicas(spec, seen, sample, held),
         bounds=workload.bounds if workload else None,
         sources=sources(past, sample),
-        missing={reading: why(reading, facts) for reading in Reading if reading not in values},
+        missing={**{r: why(r, facts) for r in Reading if r not in values}, **_sampled_missing(seen, sample, values)},
     )
     return view, past
 
@@ -166,6 +166,18 @@ def _has(seen: Sequence[ReplicaSeen]) -> frozenset[Signal]:
     return frozenset(has)
 
 
-def _sampled_tokens(values: Mapping[Reading, float]) -> float | None:
+def _sampled_tokens(sample: RoleSample | None, values: Mapping[Reading, float]) -> float | None:
+    """Tokens delivered by Prometheus' word: of five minutes where it was asked that, else of one."""
+    if sample is None or sample.tokens_per_second is not None:
+        return None if sample is None else sample.tokens_per_second
     prompt, output = values.get(Reading.PROMPT_TOKENS), values.get(Reading.OUTPUT_TOKENS)
     return None if prompt is None or output is None else prompt + output
+
+
+def _sampled_missing(
+    seen: Sequence[ReplicaSeen], sample: RoleSample | None, values: Mapping[Reading, float]
+) -> Mapping[Reading, str]:
+    """Why Prometheus could not tell, where it is the one who should."""
+    if sample is None or seen:
+        return {}
+    return {reading: reason for reading, reason in sample.missing.items() if reading not in values}

@@ -148,6 +148,8 @@ def _window(here: set[Metric], source: Source, *, exhaustive: bool) -> tuple[str
     odd = bool(low and above and release(above) <= release(low))
     if odd or not (low or above or upto):
         return (f"≥{low}" if low else None), odd
+    if low and low == upto:
+        return low, False
     parts = [f"≥{low}"] if low else []
     if upto and (not above or release(upto) < release(above)) and (not low or release(upto) >= release(low)):
         parts.append(f"≤{upto}")
