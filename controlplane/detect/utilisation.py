@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from controlplane.detect.watch import COMPLETE, Ending, Number, above, ending, evidence, require_apart, sustained
+from controlplane.detect.watch import COMPLETE, Ending, Number, ending, evidence, require_apart, sustained
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.finding import Finding, Severity
 from controlplane.model.limit import Limit
@@ -64,13 +64,17 @@ class LowUtilisation:
             Reading.COVERAGE,
             also=(Reading.REPLICAS_READY,),
         )
-        if engine is None or any(above(role.now(signal), self.limit) for signal in _SIGNALS):
+        if engine is None:
             return None
-        low = [sustained(role, self.patience, lambda value: value < self.limit, signal) for signal in _SIGNALS]
-        agreed = [since for since in low if since is not None]
-        if len(agreed) < 2:
-            return None
-        return self.describe(role, beliefs, max(engine, *agreed))
+        agreed = []
+        for signal in _SIGNALS:
+            if not role.series(signal).last(self.patience).known():
+                continue  # nobody measures it; the others must do
+            since = sustained(role, self.patience, lambda value: value < self.limit, signal)
+            if since is None:
+                return None
+            agreed.append(since)
+        return self.describe(role, beliefs, max(engine, *agreed)) if len(agreed) >= 2 else None
 
     def describe(self, role: RoleView, beliefs: RoleBeliefs, since: datetime) -> Finding:  # noqa: ARG002  as seen
         idle_for = seconds_text(max(self.patience, role.at - since).total_seconds())

@@ -21,9 +21,9 @@ class Ladder:
     def check(self, case: Case) -> Check:
         mode = case.role.spec.mode
         if mode is Mode.OBSERVE:
-            return objection(self.id, "mode is observe: look only", mode)
+            return objection(self.id, "mode is observe: look only", mode.value)
         if mode is Mode.PROPOSE:
-            return objection(self.id, "mode is propose: a person approves", mode, answerable=True)
+            return objection(self.id, "mode is propose: a person approves", mode.value, answerable=True)
         if case.recommendation.kind is Kind.ENGINE_FLAGS and not self.restarts:
-            return objection(self.id, "an engine flag restarts every replica: a person approves", mode, answerable=True)
-        return fine(self.id, "mode is apply", mode)
+            return objection(self.id, "an engine flag restarts every replica: a person approves", mode.value, answerable=True)
+        return fine(self.id, "mode is apply", mode.value)
