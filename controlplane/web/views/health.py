@@ -1,0 +1,172 @@
+"""Can these pages be trusted right now? Sources, our own loops, and what is unknown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controlplane.loop.desk import Health
+from controlplane.model.cycle import Cycle
+from controlplane.model.fleet import SourceHealth
+from controlplane.model.keys import RoleName
+from controlplane.model.reading import Reading
+from controlplane.model.role import RoleSpec, RoleView
+from controlplane.model.units import seconds_text, text
+from controlplane.web import links
+from controlplane.web.views import moments, wording
+from controlplane.web.views.fleet import Tag
+
+MANY = 12
+"""Unknown readings of a role that are written out; more are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLine:
+    """One place we read from."""
+
+    name: str
+    kind: str
+    role: str
+    role_href: str
+    state: Tag
+    detail: str
+    fix: str
+    last_good: str
+    took: str
+    series: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopLine:
+    """One of our own loops."""
+
+    name: str
+    state: Tag
+    last: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """What cannot be known about a role, and why."""
+
+    role: str
+    href: str
+    coverage: str
+    unknown: tuple[tuple[str, str], ...]
+    """Reading and reason."""
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthPage:
+    """Everything on the page."""
+
+    sources: tuple[SourceLine, ...]
+    sources_words: str
+    loops: tuple[LoopLine, ...]
+    blind: tuple[Blind, ...]
+    steps: tuple[tuple[str, str, float], ...]
+    """Step of the walk, how long it took, its share in percent."""
+    whole_tick: str
+    unsure: tuple[str, ...]
+    undelivered: str
+
+
+LOOPS = {
+    "tick": "walk: look, decide, act",
+    "scrape": "read metrics pages",
+    "deliver": "send messages",
+    "retention": "forget what is past its time",
+}
+
+
+def page(
+    cycle: Cycle | None,
+    health: Health,
+    roles: tuple[RoleSpec, ...],
+    *,
+    undelivered: timedelta | None,
+    tick: timedelta,
+    now: datetime,
+) -> HealthPage:
+    """Put the page together."""
+    sources = cycle.fleet.sources if cycle else ()
+    ordered = sorted(sources, key=lambda s: (s.ok, s.kind, s.role or "", s.name))
+    views: Mapping[RoleName, RoleView] = cycle.fleet.roles if cycle else {}
+    took = cycle.took_seconds if cycle else {}
+    whole = sum(took.values())
+    return HealthPage(
+        sources=tuple(_source(s, now) for s in ordered),
+        sources_words=f"{sum(s.ok for s in sources)} of {len(sources)} answer",
+        loops=_loops(health, tick=tick, now=now),
+        blind=tuple(b for spec in roles if (b := _blind(views.get(spec.name), spec))),
+        steps=tuple((name, _short(s), round(s / whole * 100, 1) if whole else 0.0) for name, s in took.items()),
+        whole_tick=_short(whole) if took else "",
+        unsure=cycle.unsure if cycle else (),
+        undelivered=moments.span(undelivered) if undelivered is not None else "",
+    )
+
+
+def _short(seconds: float) -> str:
+    return seconds_text(seconds) if seconds >= 0.001 else "under 1 ms"
+
+
+def _source(s: SourceHealth, now: datetime) -> SourceLine:
+    if s.ok:
+        state = Tag(words="fine", tone="ok")
+    elif s.fault is not None:
+        state = Tag(words=s.fault.value, tone="bad")
+    else:
+        state = Tag(words="not read yet")
+    return SourceLine(
+        name=s.name,
+        kind=s.kind,
+        role=s.role or "",
+        role_href=links.role(s.role) if s.role else "",
+        state=state,
+        detail=s.detail,
+        fix=wording.FIXES.get(s.fault, "") if s.fault else "",
+        last_good=moments.ago(s.last_good, now) if s.last_good else "never",
+        took="" if s.took_seconds is None else _short(s.took_seconds),
+        series="" if s.series is None else f"{s.series:,}",
+    )
+
+
+def _loops(health: Health, *, tick: timedelta, now: datetime) -> tuple[LoopLine, ...]:
+    names = sorted({*health.last_success, *health.errors}, key=lambda n: (list(LOOPS).index(n) if n in LOOPS else 9, n))
+    made = []
+    for name in names:
+        last, error = health.last_success.get(name), health.errors.get(name, "")
+        late = name == "tick" and (last is None or now - last > 2 * tick)
+        state = (
+            Tag(words="failing", tone="bad")
+            if error
+            else Tag(words="late", tone="warn")
+            if late
+            else Tag(words="fine", tone="ok")
+        )
+        made.append(
+            LoopLine(
+                name=f"{name}: {LOOPS[name].partition(': ')[2] or LOOPS[name]}" if name in LOOPS else name,
+                state=state,
+                last=moments.ago(last, now) if last else "never",
+                error=error,
+            )
+        )
+    return tuple(made)
+
+
+def _blind(view: RoleView | None, spec: RoleSpec) -> Blind | None:
+    if view is None:
+        return Blind(role=spec.name, href=links.role(spec.name), coverage="unknown", unknown=(), more=0)
+    unknown = [(r.about.words, why) for r, why in view.missing.items()]
+    coverage = view.now(Reading.COVERAGE)
+    if not unknown and coverage == 1:
+        return None
+    return Blind(
+        role=spec.name,
+        href=links.role(spec.name),
+        coverage=text(coverage, Reading.COVERAGE.unit),
+        unknown=tuple(unknown[:MANY]),
+        more=max(0, len(unknown) - MANY),
+    )
