@@ -118,6 +118,7 @@ class _Found:
 
     def take(self, body: bytes, lines: list[bytes]) -> None:
         """Take in the whole page."""
+        _check_end(lines, openmetrics=self._families.openmetrics)
         try:
             body.decode()
         except UnicodeDecodeError as error:
@@ -138,7 +139,8 @@ class _Found:
                 self.plain = self.plain and line.startswith(b"#")
             else:
                 self._sample(line, at)
-        self._end(lines)
+        if not self._seen:
+            raise ExpositionError(Fault.EMPTY, "no sample on the page")
 
     def _sample(self, line: bytes, at: int) -> None:
         head, _, tail = line.rpartition(b" ")
@@ -169,14 +171,14 @@ class _Found:
             return True
         return -BEHIND <= timestamp - self._received <= AHEAD
 
-    def _end(self, lines: list[bytes]) -> None:
-        if self._families.openmetrics:
-            if not self._families.ended:
-                raise ExpositionError(Fault.TRUNCATED, "no # EOF at the end")
-        elif lines[-1]:
-            raise ExpositionError(Fault.TRUNCATED, f"the last line has no end: {snippet(lines[-1])}", len(lines))
-        if not self._seen:
-            raise ExpositionError(Fault.EMPTY, "no sample on the page")
+
+def _check_end(lines: list[bytes], *, openmetrics: bool) -> None:
+    """Refuse a page that stops in the middle of a line, or that has an end mark to miss."""
+    if openmetrics:
+        if b"# EOF" not in (lines[-1], *(lines[-2:-1] if not lines[-1] else ())):
+            raise ExpositionError(Fault.TRUNCATED, "no # EOF at the end")
+    elif lines[-1]:
+        raise ExpositionError(Fault.TRUNCATED, f"the last line has no end: {snippet(lines[-1])}", len(lines))
 
 
 def _is_openmetrics(content_type: str) -> bool:

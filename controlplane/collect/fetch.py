@@ -100,9 +100,13 @@ class Fetcher:
         seconds = self._limits.deadline.total_seconds() if deadline is None else deadline
         headers = None if bearer is None else {"Authorization": f"Bearer {bearer}"}
         try:
+            place = URL(url)
+        except ValueError:
+            raise SourceError(Fault.NAME, "not a URL") from None
+        try:
             async with (
                 asyncio.timeout(seconds),
-                self._session.get(URL(url), headers=headers, allow_redirects=False) as answer,
+                self._session.get(place, headers=headers, allow_redirects=False) as answer,
             ):
                 _check_status(answer)
                 return Body(await self._read(answer), answer.headers.get("Content-Type", ""))

@@ -40,7 +40,7 @@ class Scraper:
         targets: what to scrape; asked again several times an interval, in a thread of its own.
         interval: time between two scrapes of a target, on ``clock``.
         clock: stamps and waits follow it; deadlines are real seconds.
-        limits: bounds of one page; no deadline is longer than the interval.
+        limits: bounds of one page; the deadline is never longer than nine tenths of the interval.
         wanted: sample names to keep; all when left out.
         bearer: token to show to a target.
     """
@@ -61,7 +61,7 @@ class Scraper:
         self._limits = limits or Limits()
         self._bearer = bearer
         self._book = Book(limits=self._limits, wanted=None if wanted is None else frozenset(wanted))
-        self._deadline = min(self._limits.deadline, interval).total_seconds()
+        self._deadline = min(self._limits.deadline, 0.9 * interval).total_seconds()
         self._watched: dict[Target, Watched] = {}
         self._fetcher: Fetcher | None = None
 
@@ -183,10 +183,11 @@ def _tell_changes(before: Scrape | None, after: Scrape) -> None:
     """Log when a target is lost or found again, not at each scrape in between."""
     if before is not None and before.fault is after.fault:
         return
+    name = ascii(after.target.name)[1:-1]
     if after.fault is not None:
-        _log.warning("%s: %s %s", after.target.name, after.fault, after.detail)
+        _log.warning("%s: %s %s", name, after.fault, after.detail)
     elif before is not None:
-        _log.info("%s: answers again", after.target.name)
+        _log.info("%s: answers again", name)
 
 
 def _make_room_for_sockets() -> None:

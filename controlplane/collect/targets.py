@@ -163,9 +163,7 @@ class Targets:
                 for one in found:
                     by_url.setdefault(one.url, one)
             if len(by_url) > MOST_TARGETS:
-                self._complain(
-                    next(reversed(self.providers)), f"more than {MOST_TARGETS} targets; the rest is left out"
-                )
+                self._complain(list(self.providers)[-1], f"more than {MOST_TARGETS} targets; the rest is left out")
             return tuple(by_url.values())[:MOST_TARGETS]
 
     def _complain(self, name: str, problem: str) -> None:
