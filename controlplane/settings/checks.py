@@ -17,6 +17,9 @@ from controlplane.settings.roles import Role
 from controlplane.settings.schema import Settings
 from controlplane.settings.values import duration_text, nearest
 
+REMEMBERED = timedelta(minutes=40)
+"""The walk remembers 45 minutes of every reading; a tick may come late."""
+
 Check = Callable[[Settings, Collection[str]], Iterator[Wrong]]
 
 
@@ -171,6 +174,17 @@ def _shares(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
             yield Wrong(path=("detectors", detector.id), what=what, fix=f"write {high[0].value / 100:g}")
 
 
+def _remembered(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    """A condition that must hold longer than readings are remembered would never be seen to hold."""
+    for detector in settings.policy_parts().detectors:
+        for name in ("patience", "settle"):
+            span = getattr(detector, name, timedelta(0))
+            if span > REMEMBERED:
+                what = f"{duration_text(span)} is longer than readings are remembered"
+                path = ("detectors", detector.id, name)
+                yield Wrong(path=path, what=what, fix=f"write {duration_text(REMEMBERED)} or less")
+
+
 CHECKS: tuple[Check, ...] = (
     _bounds,
     _gpus,
@@ -182,4 +196,5 @@ CHECKS: tuple[Check, ...] = (
     _money,
     _retention,
     _shares,
+    _remembered,
 )

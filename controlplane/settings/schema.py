@@ -1,12 +1,15 @@
 """All of fleet.yaml, as one frozen value."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from controlplane.decide.arbiter import DEFAULT_GUARDRAILS, Guardrail
+from controlplane.decide.guardrail import Guardrail
+from controlplane.decide.guardrails import DEFAULT_GUARDRAILS, FreezeWindow
+from controlplane.decide.guardrails import Freeze as FreezeGuardrail
 from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
@@ -94,5 +97,14 @@ class Settings(Part):
         return PolicyParts(
             detectors=with_overrides(DEFAULT_DETECTORS, self.detectors),
             recommenders=with_overrides(DEFAULT_RECOMMENDERS, self.recommenders),
-            guardrails=with_overrides(DEFAULT_GUARDRAILS, self.guardrails),
+            guardrails=tuple(self._frozen(g) for g in with_overrides(DEFAULT_GUARDRAILS, self.guardrails)),
         )
+
+    def _frozen(self, guardrail: Guardrail) -> Guardrail:
+        """The freeze guardrail gets its windows from ``freeze``."""
+        if not isinstance(guardrail, FreezeGuardrail):
+            return guardrail
+        windows = (
+            FreezeWindow(schedule=f.schedule, duration=f.duration, timezone=f.timezone, why=f.why) for f in self.freeze
+        )
+        return replace(guardrail, windows=tuple(windows))

@@ -5,7 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from controlplane.settings.calendar import CRON, TIMEZONE
 from controlplane.settings.names import LocalPath, StoreUrl, Text, Url
@@ -28,6 +30,11 @@ class Prometheus(Part):
     @classmethod
     def _an_address_is_enough(cls, given: Any) -> Any:
         return {"url": given} if isinstance(given, str) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """An editor may offer the address alone, too."""
+        return {"anyOf": [Url().schema(), handler.resolve_ref_schema(handler(schema))]}
 
 
 class Kubernetes(Part):

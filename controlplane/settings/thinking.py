@@ -26,10 +26,12 @@ ENABLED = "enabled"
 
 
 def section_for(title: str, things: Sequence[Any], *, may_be_off: bool) -> type[Part]:
-    """One section with a key per thing (its ``id``), holding the thing's own settings."""
+    """One section with a key per thing that has settings (its ``id``), holding them."""
     keys: dict[str, Any] = {}
     for thing in things:
         part = _part(thing, may_be_off=may_be_off)
+        if not part.model_fields:
+            continue
         keys[thing.id.replace("-", "_")] = (part, Field(default=part(), alias=thing.id, description=_first_line(thing)))
     made: type[Part] = create_model(title, __base__=Part, __doc__=f"Settings of {title.lower()}.", **keys)
     return made
@@ -39,8 +41,10 @@ def with_overrides(things: Sequence[T], given: Part) -> tuple[T, ...]:
     """The things with the settings of ``given``; those switched off are left out."""
     result: list[T] = []
     for thing in things:
-        part = getattr(given, thing.id.replace("-", "_"))  # type: ignore[attr-defined]
-        if getattr(part, ENABLED, True):
+        part = getattr(given, thing.id.replace("-", "_"), None)  # type: ignore[attr-defined]
+        if part is None:
+            result.append(thing)
+        elif getattr(part, ENABLED, True):
             result.append(_with(thing, part))
     return tuple(result)
 

@@ -1,0 +1,76 @@
+"""Recording rules and groups as values, and the label sets they keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+from controlplane.promql.exported import Exported
+from controlplane.promql.expr import call, quote, relabel, select
+
+INTERVAL = timedelta(seconds=30)
+"""How often groups are evaluated: half the shortest window anybody reads."""
+WINDOW = timedelta(minutes=5)
+"""Window of rates: long enough for a slow request, short enough to see trouble begin."""
+
+POD = ("cluster", "namespace", "pod")
+"""Labels of a pod. ``cluster`` is empty where there is one cluster."""
+POD_MODEL = (*POD, "model")
+ROLE = ("cluster", "namespace", "role")
+"""Labels that name a role."""
+ROLE_MODEL = (*ROLE, "model", "phase")
+"""Labels of everything recorded per role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One recording rule."""
+
+    name: str
+    """``level:metric:operations``."""
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def as_yaml(self) -> dict[str, object]:
+        """The rule as Prometheus reads it."""
+        rule: dict[str, object] = {"record": self.name, "expr": self.expr}
+        return {**rule, "labels": dict(sorted(self.labels.items()))} if self.labels else rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rules evaluated together, in order: a rule sees what the ones before it recorded."""
+
+    name: str
+    rules: tuple[Record, ...]
+
+    def as_yaml(self) -> dict[str, object]:
+        """The group as Prometheus reads it."""
+        interval = f"{INTERVAL.total_seconds():.0f}s"
+        return {"name": self.name, "interval": interval, "rules": [r.as_yaml() for r in self.rules]}
+
+
+def ours(metric: Exported) -> str:
+    """A metric of our own, with its own labels also where Prometheus has moved them to ``exported_…``.
+
+    That happens when our pod is scraped without ``honorLabels``: ``pod`` is then our pod, not the engine's.
+    """
+    row = select(metric.name)
+    for name in ("namespace", "pod"):
+        if name in metric.labels:
+            row = relabel(row, name, f"exported_{name}")
+    return row
+
+
+def labelled(expression: str, **labels: str) -> str:
+    """``expression`` with constant labels added."""
+    for name, value in labels.items():
+        expression = call(
+            "label_replace", expression, quote(name), quote(value.replace("$", "$$")), quote(""), quote("")
+        )
+    return expression
+
+
+def on(labels: tuple[str, ...]) -> str:
+    """``on (labels)``."""
+    return f"on ({', '.join(labels)})"
