@@ -79,9 +79,9 @@ class PrometheusSource:
         )
         self._owners = Owners(self._roles)
         self._replica = replica_labels([role.engine for role in roles])
-        self._questions = questions(self._roles, fresh=EXPORTER_STALE) if roles else {}
+        self._questions = questions(self._roles, interval=interval, fresh=EXPORTER_STALE) if roles else {}
         assert len(self._questions) < MOST_QUERIES
-        self._sources = {role.name: sources(role) for role in self._roles}
+        self._sources = {role.name: sources(role, interval) for role in self._roles}
         self._breaker = Breaker()
         self._last_good: datetime | None = None
         self._said: tuple[Fault | None, str] = (None, "")

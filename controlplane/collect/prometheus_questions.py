@@ -74,11 +74,12 @@ class Question:
     """How many series each bucket edge has, instead of what fell into it."""
 
 
-def questions(roles: Sequence[Chosen], *, fresh: timedelta) -> dict[Question, str]:
+def questions(roles: Sequence[Chosen], *, interval: timedelta, fresh: timedelta) -> dict[Question, str]:
     """All queries of one tick but :data:`NOW`, by what they are about.
 
     Args:
         roles: the fleet.
+        interval: distance of samples; windows of rates reach that much further back.
         fresh: an object's sample in the cluster's own exporter older than this is not used.
     """
     engines = tuple(dict.fromkeys(r.spec.engine for r in roles))
@@ -91,9 +92,9 @@ def questions(roles: Sequence[Chosen], *, fresh: timedelta) -> dict[Question, st
         asked[Question(signal)] = total(signal, common, engines, by=each)
     asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, engines), each)
     for signal in SHORT_COUNTERS:
-        asked[Question(signal, SHORT)] = total(signal, common, engines, by=owners, window=SHORT)
+        asked[Question(signal, SHORT)] = total(signal, common, engines, by=owners, window=SHORT + interval)
     for signal in (*LONG_COUNTERS, *HISTOGRAMS):
-        asked[Question(signal, LONG)] = total(signal, common, engines, by=owners, window=LONG)
+        asked[Question(signal, LONG)] = total(signal, common, engines, by=owners, window=LONG + interval)
     for signal in HISTOGRAMS:
         asked[Question(signal, LONG, edges=True)] = aggregate("count", rows(signal, common, engines), (*owners, "le"))
     for signal in DEVICES:

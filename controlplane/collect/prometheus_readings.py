@@ -197,9 +197,9 @@ def _pod(row: Sample) -> tuple[str, str]:
     return row.labels.get("namespace", ""), row.labels.get("pod", "")
 
 
-def sources(role: Chosen) -> Mapping[Reading, str]:
+def sources(role: Chosen, interval: timedelta) -> Mapping[Reading, str]:
     """The query behind each number of a role, alone."""
-    texts = {r: query(r, role.matchers, role.spec.engine, role=role.spec) for r in Reading}
+    texts = {r: query(r, role.matchers, role.spec.engine, role=role.spec, step=interval) for r in Reading}
     return MappingProxyType({reading: text for reading, text in texts.items() if text})
 
 

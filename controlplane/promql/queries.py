@@ -2,7 +2,9 @@
 
 Every function takes ``by``: with labels in it one query answers for all roles at once (grouped by, say,
 ``model_name`` and ``namespace``), without it the query is for the series ``matchers`` choose.
-Windows are those of the readings: one minute for rates, five for latencies and the hit ratio.
+Windows are those of the readings: one minute for rates, five for latencies and the hit ratio. ``rate()`` counts
+only between the samples inside its window, so with ``step``, the distance of samples, each window reaches one
+step further back: then it holds the same samples as the embedded path, which counts from the page before.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ SHORT = timedelta(minutes=1)
 """Window of token, request and preemption rates."""
 LONG = timedelta(minutes=5)
 """Window of latencies, the prefix hit ratio and cost per token."""
+NO_STEP = timedelta(0)
 
 REPLICA = ("namespace", "pod", "instance")
 """Labels that tell replicas apart in Prometheus; what a setup lacks is simply empty."""
@@ -29,12 +32,14 @@ RANKS = ("tp_rank", "pp_rank", "moe_ep_rank")
 """Ranks that repeat one value; data-parallel ranks add up."""
 
 
-def query(reading: Reading, matchers: Labels, engine: Engine, *, role: RoleSpec | None = None) -> str:
+def query(
+    reading: Reading, matchers: Labels, engine: Engine, *, role: RoleSpec | None = None, step: timedelta = NO_STEP
+) -> str:
     """PromQL for one reading of one role; empty when the reading cannot be asked of Prometheus.
 
     ``role`` adds what matchers cannot say: the workload, the ScaledObject, the price of a replica.
     """
-    return batched(reading, matchers, (engine,), role=role)
+    return batched(reading, matchers, (engine,), role=role, step=step)
 
 
 def batched(
@@ -44,13 +49,15 @@ def batched(
     *,
     by: Sequence[str] = (),
     role: RoleSpec | None = None,
+    step: timedelta = NO_STEP,
 ) -> str:
     """Like :func:`query` for several engines and, with ``by``, several roles in one answer."""
+    short, long = SHORT + step, LONG + step
     if reading in RATES:
-        return total(RATES[reading], matchers, engines, by=by, window=SHORT)
+        return total(RATES[reading], matchers, engines, by=by, window=short)
     if reading in QUANTILES:
         signal, quantile = QUANTILES[reading]
-        return call("histogram_quantile", f"{quantile:g}", total(signal, matchers, engines, by=by, window=LONG))
+        return call("histogram_quantile", f"{quantile:g}", total(signal, matchers, engines, by=by, window=long))
     match reading:
         case Reading.RUNNING | Reading.WAITING:
             return total(signals(reading)[0], matchers, engines, by=by)
@@ -61,10 +68,10 @@ def batched(
         case Reading.KV_USAGE_MAX:
             return either([aggregate("max", _fullest(matchers, e, by), by) for e in engines])
         case Reading.PREFIX_QUERIED:
-            return total(Signal.PREFIX_QUERIED, matchers, engines, by=by, window=LONG)
+            return total(Signal.PREFIX_QUERIED, matchers, engines, by=by, window=long)
         case Reading.PREFIX_HIT_RATIO:
-            hits = total(Signal.PREFIX_HITS, matchers, engines, by=by, window=LONG)
-            return f"{hits} / ({total(Signal.PREFIX_LOOKUPS, matchers, engines, by=by, window=LONG)} > 0)"
+            hits = total(Signal.PREFIX_HITS, matchers, engines, by=by, window=long)
+            return f"{hits} / ({total(Signal.PREFIX_LOOKUPS, matchers, engines, by=by, window=long)} > 0)"
         case Reading.GPU_ACTIVITY | Reading.GPU_DRAM_ACTIVITY:
             return aggregate("avg", devices(signals(reading)[0], matchers, engines, by), by)
         case Reading.GPU_MEMORY_USED:
@@ -74,7 +81,7 @@ def batched(
         case Reading.DOLLARS_PER_HOUR:
             return "" if role is None else select(ROLE_DOLLARS.name, (("role", str(role.name)),))
         case Reading.DOLLARS_PER_MTOK:
-            return "" if role is None else _dollars_per_mtok(matchers, engines, role)
+            return "" if role is None else _dollars_per_mtok(matchers, engines, role, long)
         case _:
             return ""
 
@@ -215,9 +222,9 @@ def workload(signal: Signal, role: RoleSpec | None) -> str:
     return ""
 
 
-def _dollars_per_mtok(matchers: Labels, engines: Sequence[Engine], role: RoleSpec) -> str:
+def _dollars_per_mtok(matchers: Labels, engines: Sequence[Engine], role: RoleSpec, window: timedelta) -> str:
     tokens = " + ".join(
-        total(signal, matchers, engines, window=LONG) for signal in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)
+        total(signal, matchers, engines, window=window) for signal in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)
     )
     spend = select(ROLE_DOLLARS.name, (("role", str(role.name)),))
     return f"sum({spend}) / ((({tokens}) > 0) * 3600 / 1e6)"
