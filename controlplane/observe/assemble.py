@@ -168,7 +168,7 @@ def _has(seen: Sequence[ReplicaSeen]) -> frozenset[Signal]:
 
 def _sampled_tokens(sample: RoleSample | None, values: Mapping[Reading, float]) -> float | None:
     """Tokens delivered by Prometheus' word: of five minutes where it was asked that, else of one."""
-    if sample is None or sample.tokens_per_second is not None:
+    if sample is None or sample.tokens_per_second is not None or Reading.DOLLARS_PER_MTOK in sample.missing:
         return None if sample is None else sample.tokens_per_second
     prompt, output = values.get(Reading.PROMPT_TOKENS), values.get(Reading.OUTPUT_TOKENS)
     return None if prompt is None or output is None else prompt + output
