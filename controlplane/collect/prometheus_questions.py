@@ -15,7 +15,7 @@ from controlplane.model.role import Engine
 from controlplane.promql.catalogue import metrics
 from controlplane.promql.expr import aggregate, call, duration, either, relabel, select
 from controlplane.promql.metric import COUNTERS, HISTOGRAMS, Signal, Source
-from controlplane.promql.queries import LONG, RAY_REPLICA, REPLICA, SHORT, devices, source_of, total, wire_name
+from controlplane.promql.queries import LONG, NO_STEP, RAY_REPLICA, REPLICA, SHORT, devices, source_of, total, wire_name
 
 NOW = "vector(time())"
 """Prometheus' own clock: all other questions are about this instant, so ours need not agree with it."""
@@ -54,9 +54,10 @@ class Evidence:
 
     AGE = "age"
     """Seconds since the newest sample of each replica."""
-    SHORT = "samples in the short window"
-    LONG = "samples in the long window"
-    BEFORE = "samples before the long window"
+    SHORT = "samples at the beginning of the last minute"
+    LONG = "samples at the beginning of the last five minutes"
+    COUNT = "samples in the last five minutes"
+    BEFORE = "samples in the five minutes before those"
     UP = "up"
     """1 or 0 for each replica seen lately whose target still exists."""
     GPU_AGE = "age of GPU samples"
@@ -87,7 +88,7 @@ def questions(roles: Sequence[Chosen], *, interval: timedelta, fresh: timedelta)
     owners = tuple(sorted({name for role in roles for name, _ in role.matchers}))
     replicas = replica_labels(engines)
     each = tuple(dict.fromkeys((*owners, *replicas)))
-    asked = _evidence(common, engines, each)
+    asked = _evidence(common, engines, each, interval)
     for signal in (Signal.RUNNING, Signal.WAITING):
         asked[Question(signal)] = total(signal, common, engines, by=each)
     asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, engines), each)
@@ -126,7 +127,9 @@ def _common(roles: Sequence[Chosen]) -> Labels:
     return tuple(sorted(first.intersection(*rest)))
 
 
-def _evidence(common: Labels, engines: Sequence[Engine], each: Sequence[str]) -> dict[Question, str]:
+def _evidence(
+    common: Labels, engines: Sequence[Engine], each: Sequence[str], interval: timedelta
+) -> dict[Question, str]:
     names = [
         wire_name(metric, engine)
         for engine in engines
@@ -134,18 +137,23 @@ def _evidence(common: Labels, engines: Sequence[Engine], each: Sequence[str]) ->
         if not metric.adds
     ]
 
-    def over(function: str, window: timedelta, offset: str = "") -> str:
+    def over(function: str, window: timedelta, back: timedelta = NO_STEP) -> str:
+        offset = f" offset {duration(back)}" if back else ""
         return either([call(function, select(name, common, window=window) + offset) for name in names])
+
+    def counted(window: timedelta, back: timedelta = NO_STEP) -> str:
+        return aggregate("max", over("count_over_time", window, back), each)
 
     seen = either([call("timestamp", select(name, common)) for name in names])
     up = "max by (instance, job) (up)"
     known = f"0 * {over('last_over_time', REMEMBERED)} + on (instance, job) group_left () {up}"
-    before = over("count_over_time", LONG, f" offset {duration(LONG)}")
+    edge = interval * 1.5
     return {
         Question(Evidence.AGE): f"time() - {aggregate('max', seen, each)}",
-        Question(Evidence.SHORT): aggregate("max", over("count_over_time", SHORT), each),
-        Question(Evidence.LONG): aggregate("max", over("count_over_time", LONG), each),
-        Question(Evidence.BEFORE): aggregate("max", before, each),
+        Question(Evidence.SHORT): counted(edge, SHORT),
+        Question(Evidence.LONG): counted(edge, LONG),
+        Question(Evidence.COUNT): counted(LONG),
+        Question(Evidence.BEFORE): counted(LONG, LONG),
         Question(Evidence.UP): aggregate("max", known, each),
     }
 

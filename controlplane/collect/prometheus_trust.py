@@ -1,8 +1,9 @@
 """Which of a role's numbers may be believed, told from the data itself.
 
-The dangerous moment is not the outage but the recovery: an average over a window that is half empty is low and
-looks like an idle role. So next to each number stands how many samples its window holds, replica by replica.
-A replica that is new has a short past and is no hole in the window; one that was there before is.
+The dangerous moment is not the outage but the recovery: a rate over a window that has no sample at its beginning
+is low and looks like an idle role. So next to each number stands whether its window begins with a sample,
+replica by replica. A replica that is new has a short past and is no hole in the window; one that was there before
+is. Holes in the middle do no harm: what is counted over a window only ever grows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,12 @@ from datetime import timedelta
 
 from controlplane.collect.prometheus_api import Sample
 from controlplane.collect.prometheus_questions import Evidence, Question
-from controlplane.observe.windows import LONG, LONG_KNOWN, MOST, SHORT, SHORT_KNOWN, WHOLE
+from controlplane.observe.windows import LONG, LONG_KNOWN, MOST, SHORT, WHOLE
 
 STALE = 2.0
 """A replica's newest sample may be this many scrape intervals old: one scrape may be late or lost."""
 
-COUNTS = (Evidence.SHORT, Evidence.LONG, Evidence.BEFORE)
+COUNTS = (Evidence.SHORT, Evidence.LONG, Evidence.COUNT, Evidence.BEFORE)
 
 Labels = Mapping[str, str]
 Rows = Mapping[Question, Sequence[Sample]]
@@ -32,12 +33,14 @@ class Seen:
     labels: Labels
     age: float | None
     """Seconds since its newest sample; ``None`` when it is missed: its target exists and does not answer."""
-    short: float = 0.0
-    """Samples in its last minute."""
-    long: float = 0.0
+    short: bool = False
+    """Its last minute begins with a sample."""
+    long: bool = False
+    """Its last five minutes begin with a sample."""
+    count: float = 0.0
     """Samples in its last five minutes."""
-    before: float = 0.0
-    """Samples in the five minutes before those."""
+    old: bool = False
+    """It was there before its last five minutes."""
 
     @property
     def name(self) -> str:
@@ -90,17 +93,17 @@ def judge(rows: Rows, replica: Sequence[str], interval: timedelta) -> Trust:
     if nothing:
         return Trust(answered, missed, nothing)
     expected = len(answered) + len(missed)
-    minute, five = SHORT / interval, LONG / interval
-    short = [(s.short, s.before == 0 and s.long <= s.short) for s in answered]
-    long = [(s.long, s.before == 0) for s in answered]
-    ratio = [(s.long, False) for s in answered]
+    fits = SHORT / interval + 1
+    short = [(s.short, not s.old and s.count <= fits) for s in answered]
+    long = [(s.long, not s.old) for s in answered]
+    ratio = [(s.count >= LONG_KNOWN * (LONG / interval), False) for s in answered]
     return Trust(
         answered,
         missed,
         None,
-        _asked(counts, Evidence.SHORT) or _holes("minute", short, SHORT_KNOWN * minute, WHOLE * expected),
-        _asked(counts, Evidence.LONG) or _holes("five minutes", long, WHOLE * five, WHOLE * expected),
-        _asked(counts, Evidence.LONG) or _holes("five minutes", ratio, LONG_KNOWN * five, MOST * expected),
+        _unasked(counts, Evidence.SHORT) or _holes("minute", short, WHOLE * expected),
+        _unasked(counts, Evidence.LONG) or _holes("five minutes", long, WHOLE * expected),
+        _unasked(counts, Evidence.COUNT) or _holes("five minutes", ratio, MOST * expected),
     )
 
 
@@ -123,32 +126,28 @@ Counts = Mapping[str, Mapping[tuple[str, ...], float] | None]
 
 
 def _seen(key: tuple[str, ...], sample: Sample, counts: Counts) -> Seen:
-    short, long, before = ((counts[what] or {}).get(key, 0.0) for what in COUNTS)
-    return Seen(key, sample.labels, max(0.0, sample.value), short, long, before)
+    short, long, count, before = ((counts[what] or {}).get(key, 0.0) for what in COUNTS)
+    return Seen(key, sample.labels, max(0.0, sample.value), short > 0, long > 0, count, before > 0)
 
 
-def _asked(counts: Counts, what: str) -> str | None:
+def _unasked(counts: Counts, what: str) -> str | None:
     """Why completeness is not known; without the past nobody can tell a new replica from a hole."""
-    if counts[what] is None or counts[Evidence.BEFORE] is None:
+    if any(counts[asked] is None for asked in (what, Evidence.COUNT, Evidence.BEFORE)):
         return f"Prometheus did not tell the {what}"
     return None
 
 
-def _holes(words: str, replicas: Sequence[tuple[float, bool]], enough: float, needed: float) -> str | None:
+def _holes(words: str, replicas: Sequence[tuple[bool, bool]], needed: float) -> str | None:
     """Why a window may not be believed; ``None`` when it may.
 
     Args:
         words: the window.
-        replicas: samples in it, and whether the replica is younger than the window (no hole then).
-        enough: samples that make it whole.
+        replicas: whether it is whole, and whether the replica is younger than it (no hole then).
         needed: replicas that must be whole.
     """
-    if not any(count >= enough for count, _ in replicas):
-        most = max((count for count, _ in replicas), default=0)
-        return (
-            f"the last {words} hold {most:g} samples of a replica, {enough:.3g} are needed: is scrape_interval right?"
-        )
-    whole = sum(1 for count, young in replicas if young or count >= enough)
+    if not any(whole for whole, _ in replicas):
+        return f"the last {words} are not whole yet: too few samples since scraping began, or began again"
+    whole = sum(1 for whole, young in replicas if whole or young)
     if whole >= needed:
         return None
-    return f"the last {words} have holes: {whole} replicas have enough samples, {needed:.3g} are needed"
+    return f"the last {words} have holes: {whole} replicas are whole, {needed:.3g} are needed"
