@@ -1,0 +1,310 @@
+"""The composition root: the only file that knows every edge.
+
+One process: the scraper in its own thread and event loop, the walk and the other loops in the scheduler's
+threads, the web server in the thread that called :meth:`Service.serve`. They meet in the ledger.
+"""
+
+import random
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from controlplane.act.dry_run import DryRun
+from controlplane.act.gate import Gated, stop_file
+from controlplane.act.gitops import GitOps
+from controlplane.clock import Clock, SystemClock
+from controlplane.collect.eyes import FleetEyes
+from controlplane.collect.kubernetes import KubernetesSource
+from controlplane.collect.kubernetes_api import KubernetesApi, connection
+from controlplane.collect.kubernetes_objects import PodSelection
+from controlplane.collect.limits import Limits
+from controlplane.collect.prometheus import PrometheusSource
+from controlplane.collect.prometheus_api import PrometheusApi
+from controlplane.collect.scraper import Scraper
+from controlplane.collect.targets import Provider, Targets, TargetsFile, static
+from controlplane.decide.guardrails.freeze import Freeze, FreezeWindow
+from controlplane.errors import RefusedError
+from controlplane.loop.desk import Desk, Health
+from controlplane.loop.policy import Policy
+from controlplane.loop.walk import World, run_cycle, sweep
+from controlplane.model.cycle import Cycle
+from controlplane.model.keys import RoleName
+from controlplane.model.page import Job
+from controlplane.model.reading import Reading
+from controlplane.notify.digest import Grouping
+from controlplane.notify.notes import Composer
+from controlplane.notify.slack import SlackWebhook
+from controlplane.notify.voice import OutboxVoice
+from controlplane.observe.past import SPAN, History
+from controlplane.promql.catalogue import WANTED
+from controlplane.schedule import Forever, Schedule
+from controlplane.settings.schema import Settings
+from controlplane.settings.sections import HandsMode
+from controlplane.store.ledger import open_ledger
+from controlplane.store.retention import Retention
+from controlplane.web.api import api_router
+from controlplane.web.app import create_app
+from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
+from controlplane.web.probes import probes
+
+DELIVER_EVERY = timedelta(seconds=10)
+ROLLUP_EVERY = timedelta(minutes=5)
+PRUNE_EVERY = timedelta(hours=1)
+
+
+def build(settings: Settings, *, clock: Clock | None = None, note: str = "") -> "Service":
+    """Put the service together; nothing runs yet.
+
+    Args:
+        settings: one fleet.yaml.
+        clock: the service's time; the machine's own unless told.
+        note: a line for the top of every page.
+
+    Raises:
+        RefusedError: it would listen wider than loopback without a token.
+        StoreError: the ledger cannot be opened, or another process holds it.
+    """
+    return Service(settings, clock=clock or SystemClock(), note=note)
+
+
+class Service:
+    """The whole service over one fleet.yaml. Made by :func:`build`; serve it once."""
+
+    def __init__(self, settings: Settings, *, clock: Clock, note: str) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._token = secret(settings.serve.token_file)
+        refusal = refuse_wide(settings.serve.host, self._token())
+        if refusal is not None:
+            raise RefusedError(refusal)
+        self.policy = policy_of(settings)
+        self.schedule = Schedule(clock)
+        self._closing = ExitStack()
+        self._scraper, eyes = eyes_of(settings, clock, self._closing)
+        self.ledger = open_ledger(
+            settings.store.url,
+            compose=Composer(public_url=settings.serve.public_url or ""),
+            retention=Retention(
+                ticks=settings.store.keep_ticks, rollups=settings.store.keep_rollups, cycles=settings.store.keep_cycles
+            ),
+        )
+        gitops = settings.hands.mode is HandsMode.GITOPS
+        hands = GitOps(settings.hands.directory, clock) if gitops else DryRun(clock)
+        gated = Gated(hands, stop_file(settings.serve.stop_file), clock=clock)
+        self._world = World(eyes=eyes, hands=gated, memory=self.ledger)
+        self._voice = OutboxVoice(
+            self.ledger,
+            [SlackWebhook(settings.slack.webhook_url_file, clock=clock)] if settings.slack else [],
+            chance=random.Random(),  # noqa: S311  jitter of retries
+            grouping=Grouping(wait=settings.slack.group_wait) if settings.slack else None,
+        )
+        self._history = self._remember()
+        self._latest: Cycle | None = None
+        self._actions: Counter[tuple[str, str]] = Counter()
+        self._started = clock.now()
+        self._server: uvicorn.Server | None = None
+        self._stopping = threading.Event()
+        self.desk = self._desk(note)
+
+    def _remember(self) -> History:
+        """Go on with what the ledger kept of the last minutes, so that patience does not begin anew."""
+        tick, now = self.settings.tick, self._clock.now()
+        kept = [self.ledger.history(r.name, tuple(Reading), now - SPAN, now, 10_000) for r in self.policy.roles]
+        stale = 2 * max(tick, self.settings.sources.scrape_interval)
+        return History.restore(tick, kept, stale_after=stale)
+
+    def _desk(self, note: str) -> Desk:
+        return Desk(
+            fleet=self.settings.fleet,
+            roles=self.policy.roles,
+            tick=self.settings.tick,
+            archive=self.ledger,
+            approvals=self.ledger,
+            latest=lambda: self._latest or self.ledger.latest(),
+            now=self._clock.now,
+            nudge=lambda: self.schedule.soon("tick"),
+            health=self._health,
+            limits={r.name: tuple(x for d in self.policy.detectors for x in d.limits(r)) for r in self.policy.roles},
+            budget_dollars_per_hour=self.policy.budget_dollars_per_hour,
+            note=note,
+        )
+
+    def _health(self) -> Health:
+        loops = self.schedule.health()
+        return replace(loops, dropped=dict(self.schedule.dropped), actions=dict(self._actions), started=self._started)
+
+    # --- the loops
+
+    def tick(self) -> None:
+        """One walk. Called by the schedule, one at a time."""
+        cycle, self._history = run_cycle(
+            self._world, self.policy, self._history, self._clock.now(), self._clock.monotonic
+        )
+        kinds = {f"chg-{d.id}": d.recommendation.kind.value for d in cycle.decisions}
+        self._actions.update((kinds.get(r.change, "unknown"), r.state.value) for r in cycle.receipts)
+        self._latest = cycle
+
+    def _deliver(self) -> None:
+        self._voice.deliver(self._clock.now())
+
+    def _plan(self) -> None:
+        tick = self.settings.tick
+        # the first tick finds pages to read: every target is scraped once within its first interval
+        self.schedule.every("tick", tick, self.tick, first_after=min(tick, timedelta(seconds=3)))
+        self.schedule.every("deliver", DELIVER_EVERY, self._deliver, first_after=DELIVER_EVERY)
+        self.schedule.every(
+            "rollup", ROLLUP_EVERY, lambda: _ignore(self.ledger.rollup(self._clock.now())), first_after=ROLLUP_EVERY
+        )
+        self.schedule.every(
+            "prune", PRUNE_EVERY, lambda: _ignore(self.ledger.prune(self._clock.now())), first_after=PRUNE_EVERY
+        )
+
+    # --- the server
+
+    def serve(self, *, ready: Callable[[str], None] | None = None) -> None:
+        """Run until a signal or :meth:`stop`. ``ready`` is told the URL once the pages can be reached.
+
+        Raises:
+            RefusedError: the address cannot be listened on.
+        """
+        serve = self.settings.serve
+        listener = _listen(serve.host, serve.port)
+        host, port = listener.getsockname()[:2]
+        hosts = {*LOOPBACK_HOSTS, serve.host, host, urlsplit(serve.public_url or "").hostname or serve.host}
+        app = Guard(
+            create_app(self.desk, routers=(api_router(self.desk), probes(self.desk))), hosts=hosts, token=self._token
+        )
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        scraping = Forever("scraper", self._scraper.run)
+        try:
+            sweep(self._world, self._clock.now())
+            scraping.start()
+            self._plan()
+            self.schedule.start()
+            if ready is not None:
+                ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+            if not self._stopping.is_set():
+                self._server.run(sockets=[listener])
+        finally:
+            self.schedule.stop()
+            scraping.stop()
+            self._closing.close()
+            self.ledger.close()
+            listener.close()
+
+    def stop(self) -> None:
+        """End :meth:`serve` from another thread; running jobs finish first."""
+        self._stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+
+
+def policy_of(settings: Settings) -> Policy:
+    """How the pure part thinks about this fleet."""
+    parts = settings.policy_parts()
+    windows = tuple(
+        FreezeWindow(schedule=f.schedule, duration=f.duration, timezone=f.timezone, why=f.why) for f in settings.freeze
+    )
+    return Policy(
+        fleet=settings.fleet,
+        roles=settings.role_specs(),
+        detectors=parts.detectors,
+        recommenders=parts.recommenders,
+        guardrails=tuple(replace(g, windows=windows) if isinstance(g, Freeze) else g for g in parts.guardrails),
+        budget_dollars_per_hour=settings.budget.dollars_per_hour if settings.budget else None,
+    )
+
+
+def eyes_of(settings: Settings, clock: Clock, closing: ExitStack) -> tuple[Scraper, FleetEyes]:
+    """Everything we look with: our own scraper, and Prometheus and Kubernetes where fleet.yaml names them.
+
+    What holds connections is given back by ``closing``.
+    """
+    sources, specs = settings.sources, settings.role_specs()
+    providers: dict[str, Provider] = {
+        f"targets of {name}": static(role.targets, Job.ENGINE, RoleName(name))
+        for name, role in settings.roles.items()
+        if role.targets
+    }
+    if sources.targets_file is not None:
+        providers["targets file"] = TargetsFile(sources.targets_file)
+    providers["dcgm"] = static(sources.dcgm, Job.DCGM)
+    providers["kube-state-metrics"] = static(sources.kube_state_metrics, Job.KUBE_STATE)
+    kubernetes: KubernetesSource | None = None
+    if sources.kubernetes is not None:
+        connect = connection(in_cluster=sources.kubernetes.in_cluster, context=sources.kubernetes.context)
+        pods = {
+            RoleName(name): PodSelection(**role.pods.model_dump()) for name, role in settings.roles.items() if role.pods
+        }
+        kubernetes = KubernetesSource(KubernetesApi(connect, monotonic=clock.monotonic), specs, pods=pods, clock=clock)
+        providers["kubernetes"] = kubernetes.targets
+        closing.callback(kubernetes.close)
+    prometheus: PrometheusSource | None = None
+    if sources.prometheus is not None:
+        prometheus = PrometheusSource(
+            PrometheusApi(
+                sources.prometheus.url, monotonic=clock.monotonic, bearer=secret(sources.prometheus.bearer_token_file)
+            ),
+            specs,
+            select={RoleName(name): role.matchers() for name, role in settings.roles.items()},
+            clock=clock,
+            interval=sources.scrape_interval,
+        )
+        closing.callback(prometheus.close)
+    targets = Targets(providers)
+    scraper = Scraper(
+        targets,
+        interval=sources.scrape_interval,
+        clock=clock,
+        limits=Limits(body=sources.limits.body, samples=sources.limits.samples),
+        wanted=WANTED,
+    )
+    return scraper, FleetEyes(scraper=scraper, prometheus=prometheus, kubernetes=kubernetes, discovery=targets.health)
+
+
+def secret(path: Path | None) -> Callable[[], str | None]:
+    """Reads a secret from its file at every use, so that a rotated one needs no restart.
+
+    A file that cannot be read or is empty gives a secret nobody can show: locked, not open.
+    """
+
+    def read() -> str | None:
+        if path is None:
+            return None
+        try:
+            return path.read_text(encoding="utf-8").strip() or UNUSABLE
+        except OSError:
+            return UNUSABLE
+
+    return read
+
+
+UNUSABLE = random.SystemRandom().randbytes(32).hex()
+"""Stands for a token whose file is missing: equal to nothing anybody could send."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise RefusedError(
+            f"cannot listen on {host}:{port} ({error.strerror}); set serve.port to a free one"
+        ) from error
+    return listener
+
+
+def _ignore(_rows: int) -> None:
+    """A job's count is for its tests."""
