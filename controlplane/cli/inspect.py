@@ -37,7 +37,7 @@ _HINTS = {
     Fault.REFUSED: "is the server running, and is the port right?",
     Fault.NAME: "check the host name",
     Fault.TIMEOUT: "the page takes too long: is the engine overloaded?",
-    Fault.UNAUTHORISED: "give a token with --token-file (LiteLLM: any key, or require_auth_for_metrics_endpoint: false)",
+    Fault.UNAUTHORISED: "give a token: --token-file (LiteLLM: any key, or require_auth_for_metrics_endpoint: false)",
     Fault.REDIRECT: "write the address it redirects to (LiteLLM: /metrics/ with the slash)",
     Fault.STATUS: "is /metrics served there?",
     Fault.EMPTY: "the page is there but holds nothing",
@@ -173,6 +173,11 @@ def as_json(report: PageReport) -> str:
     return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False)
 
 
+def _names(series: str) -> str:
+    """Series without their labels: those are in the JSON."""
+    return re.sub(r"\{.*\}", "", series)
+
+
 def show(report: PageReport, console: Console) -> None:
     """Write the report for a person."""
     console.print(f"[bold]{escape(report.summary)}[/]")
@@ -199,7 +204,9 @@ def show(report: PageReport, console: Console) -> None:
         table.add_column("from", overflow="fold", style="dim")
         for line in lines:
             note = f" — {line.note}" if line.note else ""
-            table.add_row(escape(line.words), escape(text(line.value, line.unit)), escape(f"{line.series}{note}"))
+            table.add_row(
+                escape(line.words), escape(text(line.value, line.unit)), escape(f"{_names(line.series)}{note}")
+            )
         console.print()
         console.print(table)
     if report.missing:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from controlplane.model.page import MetricKey, Page
 from controlplane.observe.identify import Identity, PageKind, renamed
 from controlplane.promql.catalogue import KNOWN
-from controlplane.promql.metric import Metric, Source
+from controlplane.promql.metric import Metric, Signal, Source
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -41,6 +41,8 @@ def dialect(identity: Identity, page: Page, *, one_process: bool) -> tuple[Facts
             "no process start time: several API servers share this page (--api-server-count), "
             "so a restart is told from falling counters"
         )
+    if Signal.RUNNING in identity.missing and Signal.PROMPT_TOKENS not in identity.missing:
+        notes.append("no gauges yet: with several API servers they appear with the first request")
     if any(_stem(metric.name) == "num_requests_swapped" for metric in here):
         notes.append("V0 engine: prefix hits and preemption by recompute cannot be told; upgrade vLLM")
     if identity.odd:

@@ -97,9 +97,12 @@ def identify_layout(layout: Layout) -> Identity:
     here = {metric for name in names for metric in KNOWN.get(name, ()) if metric.source is source}
     if not here:
         return Identity(kind=kind, engine=engine, source=source, missing=ENGINE_SIGNALS)
-    version, odd = _window(here, source, exhaustive=kind is PageKind.VLLM)
-    models = {value for key in layout.keys if key.name in KNOWN and (value := key.label("model_name"))}
     fed = {signal for metric in here for signal in metric.feeds}
+    complete = (
+        kind is PageKind.VLLM and Signal.RUNNING in fed
+    )  # several API servers: gauges come with the first request
+    version, odd = _window(here, source, exhaustive=complete)
+    models = {value for key in layout.keys if key.name in KNOWN and (value := key.label("model_name"))}
     return Identity(
         kind=kind,
         engine=engine,

@@ -99,8 +99,6 @@ def _plan_replica(
         slots = _signal_slots(signal, source, rows, keys)
         if slots:
             gauges.append((signal, metrics(source, signal)[0].fold, slots))
-    if not gauges:
-        return None
     order: dict[int, int] = {}
     """Position on the page → position in the vector."""
     counters = []
@@ -109,12 +107,14 @@ def _plan_replica(
         if found is not None:
             counters.append((signal, _renumber(found, order)))
     split = len(order)
-    histograms = []
+    histograms: list[tuple[Signal, tuple[float, ...], tuple[Slots, ...]]] = []
     for signal in HISTOGRAMS:
         buckets = _signal_buckets(signal, source, rows, keys)
         if buckets:
             edges = tuple(sorted(buckets))
             histograms.append((signal, edges, tuple(_renumber(buckets[edge], order) for edge in edges)))
+    if not (gauges or counters or histograms):
+        return None
     shape = Shape(
         counters=tuple(counters),
         histograms=tuple(histograms),

@@ -23,6 +23,9 @@ START_PATIENCE = timedelta(minutes=30)
 NOT_YET = frozenset({Fault.REFUSED, Fault.UNREACHABLE, Fault.NAME, Fault.TIMEOUT, Fault.STATUS})
 """How a replica that is still starting may answer."""
 
+NO_GAUGES = "shows no gauges: none yet (several API servers, no request so far), or a filtered page"
+"""Seen on vLLM 0.32 with --api-server-count 2: running, waiting and KV use appear with the first request."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnginePast:
@@ -96,24 +99,15 @@ def read_engine(
         traces = tuple([advance(before.get(r.name), r, page.values, seconds) for r in way.replicas])
     began = _instant(start)
     version = way.identity.version
-    seen = tuple(
-        [
-            ReplicaSeen(
-                trace.plan.name or name,
-                ReplicaState.READY,
-                scrape,
-                gauges(trace.plan, page.values),
-                trace,
-                new,
-                None,
-                version,
-                began,
-            )
-            for trace in traces
-        ]
-    )
+    seen = []
+    for trace in traces:
+        shown = gauges(trace.plan, page.values)
+        lack = None if shown else NO_GAUGES
+        seen.append(
+            ReplicaSeen(trace.plan.name or name, ReplicaState.READY, scrape, shown, trace, new, lack, version, began)
+        )
     at = scrape.at if new else past.last_good
-    return EnginePast(past.first_seen, past.appeared, at, page.layout, way, start, traces), seen
+    return EnginePast(past.first_seen, past.appeared, at, page.layout, way, start, traces), tuple(seen)
 
 
 def _not_an_engine(name: str, scrape: Scrape, plan: PagePlan) -> ReplicaSeen:
@@ -122,7 +116,7 @@ def _not_an_engine(name: str, scrape: Scrape, plan: PagePlan) -> ReplicaSeen:
     if kind is PageKind.ENGINE_SILENT:
         return ReplicaSeen(name, ReplicaState.READY, scrape, fault="serves, but hides its engine metrics")
     if plan.identity.engine is not None:
-        return ReplicaSeen(name, ReplicaState.READY, scrape, fault=f"{kind} page without engine gauges")
+        return ReplicaSeen(name, ReplicaState.READY, scrape, fault=f"{kind} page without the engine's metrics")
     return ReplicaSeen(name, ReplicaState.LOST, scrape, fault=f"not an engine's page: {kind}")
 
 

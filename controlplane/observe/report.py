@@ -118,7 +118,7 @@ def understand(
         version=identity.version,
         models=identity.models,
         replicas=len(plan.replicas),
-        engines=sum(len(slots) for r in plan.replicas for signal, _, slots in r.gauges if signal is Signal.RUNNING),
+        engines=sum(_engines(replica) for replica in plan.replicas),
         series=len(page.values),
         lines=lines,
         missing=_missing(identity, blind),
@@ -126,6 +126,12 @@ def understand(
         notes=notes,
         seconds=seconds if earlier is not None else None,
     )
+
+
+def _engines(replica: ReplicaPlan) -> int:
+    """Data-parallel engines of a replica: each has its own row of what is running, or of what it generated."""
+    running = [len(slots) for signal, _, slots in replica.gauges if signal is Signal.RUNNING]
+    return max([1, *running, *(len(s) for signal, s in replica.shape.counters if signal is Signal.OUTPUT_TOKENS)])
 
 
 def _now(plan: PagePlan, page: Page) -> list[Line]:
@@ -213,6 +219,8 @@ def _latencies(plan: PagePlan, page: Page) -> list[Line]:
         if merged is None:
             continue
         value, seen = quantile(q, merged), merged[1][-1]
+        if value is None and q > 0.5:
+            continue
         count = f"{seen:,.0f} observations" if math.isfinite(seen) else "a count that is not a number"
         lines.append(
             _line(reading, value, When.SINCE_START, keys, count if value is not None else f"{count}: too few to tell")
