@@ -26,7 +26,7 @@ LONGEST_WAIT_S = 3600.0
 """No Retry-After is believed beyond this."""
 
 
-class Slack:
+class SlackWebhook:
     """Posts messages. Synchronous: it is called from the delivery loop's own thread."""
 
     def __init__(self, url_file: Path, *, clock: Clock | None = None, deadline: float = DEADLINE_S) -> None:

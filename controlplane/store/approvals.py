@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete
+from sqlalchemy import Connection, Row, delete, insert
 
 from controlplane.errors import NotFoundError, RefusedError
 from controlplane.loop.news import Compose, News
@@ -15,7 +15,7 @@ from controlplane.store.audit import Audit
 from controlplane.store.codec import instant, micros
 from controlplane.store.keep_recommendations import move, newest_row
 from controlplane.store.outbox import put
-from controlplane.store.records import LIVE, RECOMMENDATION, clean, insert_new, recommendation_record, stop_now
+from controlplane.store.records import LIVE, RECOMMENDATION, clean, recommendation_record, stop_now
 from controlplane.store.tables import stop
 
 
@@ -51,14 +51,12 @@ def dismiss(
 
 def pull(connection: Connection, by: str, reason: str, at: datetime, compose: Compose | None) -> None:
     """Pull the kill switch. Pulled already: the first one stays."""
-    pulled = Stop(by=clean(by, 200), at=at, reason=clean(reason))
-    done = connection.execute(
-        insert_new(connection, stop).values(id=1, by=pulled.by, at=micros(at), reason=pulled.reason)
-    )
-    if done.rowcount == 1:
+    pulled, before = Stop(by=clean(by, 200), at=at, reason=clean(reason)), stop_now(connection)
+    if before is None:
+        connection.execute(insert(stop).values(id=1, by=pulled.by, at=micros(at), reason=pulled.reason))
         put(connection, News(at=at, stopped=pulled), compose)
     log = Audit(at)
-    log.note(pulled.by, "stop", "fleet", reason=pulled.reason, first=int(done.rowcount == 1))
+    log.note(pulled.by, "stop", "fleet", reason=pulled.reason, first=int(before is None))
     log.write(connection)
 
 

@@ -71,6 +71,12 @@ def verify(connection: Connection) -> int | None:
 
 
 def _lines(connection: Connection) -> Iterator[Sequence[Any]]:
-    c = audit.c
-    chosen = select(c.seq, c.at, c.who, c.what, c.subject, c.detail, c.hash).order_by(c.seq)
-    yield from connection.execution_options(yield_per=1000).execute(chosen)
+    """All lines in order, a thousand at a time."""
+    c, last = audit.c, None
+    while True:
+        chosen = select(c.seq, c.at, c.who, c.what, c.subject, c.detail, c.hash).order_by(c.seq).limit(1000)
+        lines = connection.execute(chosen if last is None else chosen.where(c.seq > last)).all()
+        yield from lines
+        if not lines:
+            return
+        last = lines[-1].seq

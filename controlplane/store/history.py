@@ -38,20 +38,15 @@ def history(
     points: int,
 ) -> RoleHistory:
     """Readings of a role from ``since`` to ``until``, at the finest kept resolution of about ``points`` points."""
-    tick = _tick(connection, role)
-    span = max(until - since, timedelta(0))
-    oldest = connection.scalar(select(func.min(role_points.c.at)).where(role_points.c.role == role))
-    ticks_reach = oldest is not None and oldest <= micros(since + FINE)
-    points = max(points, 1)
-    if span / tick <= points * 1.1 and (ticks_reach or not _any_rollup(connection, role, since)):
-        step, found = tick, _ticks(connection, packing, role, micros(since), micros(until))
-    else:
-        step = FINE if span / FINE <= points * 1.1 else COARSE
-        found = _rolled(connection, packing, role, step=step, since=micros(since), until=micros(until))
-        factor = -(-(span // step) // points) if step == COARSE else 1
-        if factor > 1:
-            step *= factor
-            found = regroup(found, step)
+    step = _resolution(connection, role, since, until, max(points, 1))
+    start, end = micros(since), micros(until)
+    if step < FINE:
+        return _columns(role, step, _ticks(connection, packing, role, start, end), readings)
+    found = _rolled(connection, packing, role, step=step, since=start, until=end)
+    factor = -(-(max(end - start, 0) * MICROSECOND // step) // max(points, 1)) if step == COARSE else 1
+    if factor > 1:
+        step *= factor
+        found = regroup(found, step)
     return _columns(role, step, found, readings)
 
 
@@ -72,10 +67,24 @@ def _tick(connection: Connection, role: RoleName) -> timedelta:
     return timedelta(microseconds=min(gaps)) if gaps else TICK
 
 
-def _any_rollup(connection: Connection, role: RoleName, since: datetime) -> bool:
-    c = rollups.c
-    chosen = select(c.at).where(c.role == role, c.span == FINE.seconds, c.at >= micros(since)).limit(1)
-    return connection.execute(chosen).first() is not None
+def _resolution(connection: Connection, role: RoleName, since: datetime, until: datetime, points: int) -> timedelta:
+    """The finest step that needs few enough points and still reaches back as far as a coarser one does."""
+    c, width = rollups.c, micros(until) - micros(since)
+    oldest = select(func.min(c.at)).where(c.role == role)
+    ticks = select(func.min(role_points.c.at)).where(role_points.c.role == role)
+    reach = [
+        (_tick(connection, role), connection.scalar(ticks)),
+        (FINE, connection.scalar(oldest.where(c.span == FINE.seconds))),
+        (COARSE, connection.scalar(oldest.where(c.span == COARSE.seconds))),
+    ]
+    fitting = [r for r in reach if width * MICROSECOND / r[0] <= points * 1.1] or reach[-1:]
+    chosen, begins = fitting[0]
+    for step, at in fitting[1:]:
+        if at is not None and (
+            begins is None or max(begins, micros(since)) > max(at, micros(since)) + step // MICROSECOND
+        ):
+            chosen, begins = step, at
+    return chosen
 
 
 def _ticks(connection: Connection, packing: Packing, role: RoleName, since: int, until: int) -> Points:
