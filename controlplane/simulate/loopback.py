@@ -107,10 +107,10 @@ class Listener:
         """Listen. Raises ``OSError`` when the port is taken."""
         app = web.Application()
         self._add_routes(app.router)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:
-            await web.TCPSite(runner, HOST, self.port, reuse_address=True, shutdown_timeout=0.5).start()
+            await web.TCPSite(runner, HOST, self.port, reuse_address=True).start()
         except OSError:
             await runner.cleanup()
             raise

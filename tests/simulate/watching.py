@@ -1,4 +1,4 @@
-"""Watches a simulated fleet on a manual clock: pages are read by the real parser, the walk is the real one, no sockets."""
+"""Watches a simulated fleet on a manual clock: the real parser and the real walk, no sockets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
