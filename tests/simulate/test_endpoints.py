@@ -1,11 +1,10 @@
 """The fleet over real HTTP: pages, the targets file, a thread that ends."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http.client import RemoteDisconnected
 from pathlib import Path
 
@@ -17,23 +16,8 @@ from controlplane.model.page import Job
 from controlplane.simulate.deployment import Phase
 from controlplane.simulate.endpoints import SimulatedFleet
 from controlplane.simulate.story import reference_cluster
-from tests.simulate.watching import START, a_fleet
-
-
-class HandClock:
-    """Time moves when told."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return time.perf_counter()
-
-    def real(self, span: timedelta) -> float:
-        return span.total_seconds()
+from tests.simulate.hand_clock import HandClock, until
+from tests.simulate.watching import a_fleet
 
 
 @pytest.fixture
@@ -53,18 +37,6 @@ def simulated(clock: HandClock, tmp_path: Path) -> Iterator[SimulatedFleet]:
 def get(simulated: SimulatedFleet, path: str) -> tuple[bytes, str]:
     with urllib.request.urlopen(f"http://127.0.0.1:{simulated.port}{path}", timeout=10) as answer:
         return answer.read(), answer.headers["Content-Type"]
-
-
-def until(holds: object) -> None:
-    """Wait for something another thread does, at most five seconds."""
-    import threading
-
-    assert callable(holds)
-    for _ in range(100):
-        if holds():
-            return
-        threading.Event().wait(0.05)
-    pytest.fail("it did not happen")
 
 
 def test_every_target_of_the_file_answers_with_a_page_of_its_kind(simulated: SimulatedFleet, tmp_path: Path):
