@@ -24,7 +24,7 @@ def cost_group(settings: Settings) -> Group:
 
 
 def _rules(settings: Settings) -> Iterator[Record]:
-    yield Record(name=COST, expr=aggregate("max", ours(exported.ROLE_DOLLARS), ROLE))
+    yield Record(name=COST, expr=ours(exported.ROLE_DOLLARS, "max", ROLE))
     prompt = _sum('llm_role:prompt_tokens:rate5m{phase!="decode"}')
     cached = _sum('llm_role:prompt_tokens_cached:rate5m{phase!="decode"}')
     yield Record(name=DELIVERED, expr=cached, labels={"kind": "cached"})

@@ -20,6 +20,8 @@ HOME = "/var/lib/controlplane"
 SECRET = f"{NAME}-secrets"
 LABELS = {"app.kubernetes.io/name": NAME}
 READ = ["get", "list", "watch"]
+SHARED = {Path(HOME), Path("/run/secrets"), Path("/var/run/secrets"), Path("/")}
+"""Folders that hold more than our secrets: the ledger, the service account's token."""
 
 _KINDS = {
     "Deployment": ("apps", "deployments"),
@@ -30,8 +32,8 @@ _KINDS = {
 }
 
 
-def manifests(settings: Settings, source: str, raw: str) -> Mapping[str, str]:
-    """File name → text; nothing for a fleet that names no cluster.
+def manifests(settings: Settings, source: str, raw: str, folder: Path) -> Mapping[str, str]:
+    """File name → text; nothing for a fleet that names no cluster. ``folder`` is where fleet.yaml lies.
 
     Raises:
         SettingsError: nobody outside the pod could reach the service as it is set up.
@@ -45,7 +47,7 @@ def manifests(settings: Settings, source: str, raw: str) -> Mapping[str, str]:
     made: dict[str, list[object]] = {
         "namespace.yaml": [_namespace()],
         "configmap.yaml": [_configmap(raw)],
-        "deployment.yaml": [_claim(), _deployment(settings, raw)],
+        "deployment.yaml": [_claim(), _deployment(settings, raw, folder)],
         "rbac.yaml": [_account(), *_rights(settings)],
         "service.yaml": [_service(settings)],
     }
@@ -108,8 +110,8 @@ def _claim() -> object:
     return {**_object("v1", "PersistentVolumeClaim", NAME), "spec": spec}
 
 
-def _deployment(settings: Settings, raw: str) -> object:
-    mounts, volumes = _secret_files(settings)
+def _deployment(settings: Settings, raw: str, folder: Path) -> object:
+    mounts, volumes = _secret_files(settings, folder)
     container = {
         "name": "controlplane",
         "image": f"{NAME}:{__version__}",
@@ -161,8 +163,12 @@ def _deployment(settings: Settings, raw: str) -> object:
     return {**_object("apps/v1", "Deployment", NAME), "spec": spec}
 
 
-def _secret_files(settings: Settings) -> tuple[list[object], list[object]]:
-    """Mounts for the secret files fleet.yaml names: a folder each, so that Kubernetes can renew what is in them."""
+def _secret_files(settings: Settings, folder: Path) -> tuple[list[object], list[object]]:
+    """Mounts for the secret files fleet.yaml names, under the paths it names.
+
+    A folder of their own is mounted whole, so that Kubernetes can renew what is in it. A folder that holds other
+    things too cannot be covered: its files are mounted one by one, and are renewed with the pod.
+    """
     prometheus = settings.sources.prometheus
     named = {
         "prometheus-token": prometheus.bearer_token_file if prometheus else None,
@@ -172,10 +178,19 @@ def _secret_files(settings: Settings) -> tuple[list[object], list[object]]:
     folders: dict[Path, list[dict[str, str]]] = {}
     for key, path in named.items():
         if path is not None:
-            folders.setdefault(path.parent, []).append({"key": key, "path": path.name})
+            place = Path(HOME) / path.relative_to(folder) if path.is_relative_to(folder) else path
+            folders.setdefault(place.parent, []).append({"key": key, "path": place.name})
     mounts: list[object] = []
     volumes: list[object] = []
-    for i, (folder, items) in enumerate(sorted(folders.items())):
-        mounts.append({"name": f"secrets-{i}", "mountPath": folder.as_posix(), "readOnly": True})
+    for i, (place, items) in enumerate(sorted(folders.items())):
         volumes.append({"name": f"secrets-{i}", "secret": {"secretName": SECRET, "items": items}})
+        if place in SHARED:
+            mounts += [_secret_mount(i, place / item["path"], item["path"]) for item in items]
+        else:
+            mounts.append(_secret_mount(i, place, None))
     return mounts, volumes
+
+
+def _secret_mount(index: int, path: Path, part: str | None) -> object:
+    mount = {"name": f"secrets-{index}", "mountPath": path.as_posix(), "readOnly": True}
+    return mount if part is None else {**mount, "subPath": part}

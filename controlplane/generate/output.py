@@ -30,7 +30,7 @@ def files(loaded: Loaded, raw: str) -> Mapping[str, str]:
     made = {f"rules/llm-pods-{engine}.yaml": rules_text(source, [pod_group(engine).as_yaml()]) for engine in engines}
     made["rules/llm-roles.yaml"] = rules_text(source, [role_group(settings).as_yaml(), cost_group(settings).as_yaml()])
     made["dashboards/llm-fleet.json"] = json_text(fleet_dashboard(settings, source))
-    for name, text in manifests(settings, source, raw).items():
+    for name, text in manifests(settings, source, raw, Path(loaded.file).parent).items():
         made[f"manifests/controlplane/{name}"] = text
     return dict(sorted(made.items()))
 

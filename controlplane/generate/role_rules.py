@@ -60,8 +60,7 @@ def _joined(operator: str, pod_name: str, *also: str) -> str:
 
 def _info(settings: Settings) -> str:
     """Pod → role: what the control plane says, else what fleet.yaml selects, else ``unassigned``."""
-    told = aggregate("group", ours(exported.POD_INFO), (*POD, "role", "phase"))
-    ways = [told]
+    ways = [ours(exported.POD_INFO, "group", (*POD, "role", "phase"))]
     for name, role in settings.roles.items():
         matchers = _matchers(role)
         if matchers is not None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from controlplane.promql.exported import Exported
-from controlplane.promql.expr import call, quote, relabel, select
+from controlplane.promql.expr import Match, aggregate, call, quote, relabel, select
 
 INTERVAL = timedelta(seconds=30)
 """How often groups are evaluated: half the shortest window anybody reads."""
@@ -50,16 +50,20 @@ class Group:
         return {"name": self.name, "interval": interval, "rules": [r.as_yaml() for r in self.rules]}
 
 
-def ours(metric: Exported) -> str:
-    """A metric of our own, with its own labels also where Prometheus has moved them to ``exported_…``.
+def ours(metric: Exported, operator: str, by: tuple[str, ...]) -> str:
+    """A metric of our own, aggregated, whether Prometheus left its labels alone or moved them to ``exported_…``.
 
-    That happens when our pod is scraped without ``honorLabels``: ``pod`` is then our pod, not the engine's.
+    They are moved when our pod is scraped without ``honorLabels``: ``pod`` is then our pod, not the engine's. The
+    two cases are aggregated apart: renamed before, two replicas of ours would give one series twice, an error.
     """
-    row = select(metric.name)
-    for name in ("namespace", "pod"):
-        if name in metric.labels:
-            row = relabel(row, name, f"exported_{name}")
-    return row
+    moved = [name for name in ("namespace", "pod") if name in metric.labels]
+    mark = f"exported_{moved[-1]}"
+    left = aggregate(operator, select(metric.name, (Match(mark, ""),)), by)
+    exported = [f"exported_{name}" if name in moved else name for name in by]
+    put_back = aggregate(operator, select(metric.name, (Match(mark, "", "!="),)), exported)
+    for name in moved:
+        put_back = relabel(put_back, name, f"exported_{name}")
+    return aggregate(operator, f"{left} or {put_back}", by)
 
 
 def labelled(expression: str, **labels: str) -> str:

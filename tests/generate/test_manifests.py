@@ -1,0 +1,121 @@
+"""Generated manifests: the control plane may read what fleet.yaml names, change nothing, and run as nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controlplane.errors import SettingsError
+from controlplane.generate.output import files
+from controlplane.settings.load import examine, load_with_lines
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def objects(fleet: str, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    path = EXAMPLES / f"{fleet}.yaml"
+    for name, text in files(load_with_lines(path), path.read_text(encoding="utf-8")).items():
+        if name.startswith("manifests/"):
+            for document in yaml.safe_load_all(text):
+                if kind in {None, document["kind"]}:
+                    yield document
+
+
+def only(kind: str) -> dict[str, Any]:
+    (found,) = objects("reference-fleet", kind)
+    return found
+
+
+def test_rights_are_to_read_in_the_namespaces_the_fleet_names() -> None:
+    roles = {o["metadata"]["namespace"]: o["rules"] for o in objects("mixed-fleet", "Role")}
+    assert sorted(roles) == ["llm-batch", "llm-planner", "llm-workers", "ray"]
+    for rules in roles.values():
+        for rule in rules:
+            assert rule["verbs"] == ["get", "list", "watch"]
+            assert "secrets" not in rule["resources"]
+            assert "*" not in rule["resources"] + rule["apiGroups"]
+
+
+def test_there_are_no_rights_across_the_cluster() -> None:
+    assert not [o for o in objects("mixed-fleet") if o["kind"].startswith("ClusterRole")]
+
+
+def test_a_namespace_gets_rights_to_the_kinds_its_roles_use() -> None:
+    (planner,) = (o for o in objects("mixed-fleet", "Role") if o["metadata"]["namespace"] == "llm-planner")
+    resources = {r for rule in planner["rules"] for r in rule["resources"]}
+    assert resources == {"pods", "horizontalpodautoscalers", "statefulsets", "scaledobjects"}
+
+
+def test_the_pod_is_restricted_and_holds_one_ledger() -> None:
+    deployment = only("Deployment")["spec"]
+    pod = deployment["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (deployment["replicas"], deployment["strategy"]["type"]) == (1, "Recreate")
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    labels = only("Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_two_probes_ask_different_things() -> None:
+    (container,) = only("Deployment")["spec"]["template"]["spec"]["containers"]
+    paths = {container[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe")}
+    assert paths == {"/healthz", "/readyz"}
+
+
+def test_fleet_yaml_travels_whole_and_a_change_restarts_the_pod() -> None:
+    text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
+    assert only("ConfigMap")["data"]["fleet.yaml"] == text
+    loaded = load_with_lines(EXAMPLES / "reference-fleet.yaml")
+    before, after = (files(loaded, t)["manifests/controlplane/deployment.yaml"] for t in (text, text + "# more\n"))
+    assert before != after
+
+
+def test_secret_files_are_mounted_by_folder_so_that_they_can_be_renewed() -> None:
+    pod = only("Deployment")["spec"]["template"]["spec"]
+    (volume,) = (v for v in pod["volumes"] if "secret" in v)
+    assert volume["secret"]["items"] == [
+        {"key": "serve-token", "path": "token"},
+        {"key": "slack-webhook-url", "path": "slack"},
+    ]
+    (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == volume["name"])
+    assert mount == {"name": volume["name"], "mountPath": "/run/secrets/controlplane", "readOnly": True}
+
+
+def test_a_secret_beside_other_things_does_not_hide_them() -> None:
+    """The service account's token lies under /run/secrets; the ledger lies in the working folder."""
+    text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
+    text = text.replace("/run/secrets/controlplane/slack", "/run/secrets/slack")
+    text = text.replace("/run/secrets/controlplane/token", "token")
+    made = files(examine(text.encode(), file="/etc/f.yaml", folder=Path("/etc")), text)
+    documents = yaml.safe_load_all(made["manifests/controlplane/deployment.yaml"])
+    (deployment,) = (d for d in documents if d["kind"] == "Deployment")
+    mounts = deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+    assert [(m["mountPath"], m["subPath"]) for m in mounts if m["name"].startswith("secrets-")] == [
+        ("/run/secrets/slack", "slack"),
+        ("/var/lib/controlplane/token", "token"),
+    ]
+
+
+def test_no_secret_is_generated() -> None:
+    assert not list(objects("mixed-fleet", "Secret"))
+
+
+def test_a_fleet_without_a_cluster_gets_no_manifests() -> None:
+    assert not list(objects("laptop"))
+
+
+def test_a_service_nobody_could_reach_is_refused_with_the_fix() -> None:
+    text = (
+        "fleet: f\nsources: {kubernetes: {in_cluster: true}}\n"
+        "roles:\n  a: {model: {name: m}, pods: {namespace: llm, selector: app=a}}\n"
+    )
+    with pytest.raises(SettingsError, match=r"cannot be reached inside a pod.*token_file"):
+        files(examine(text.encode()), text)
