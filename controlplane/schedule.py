@@ -19,6 +19,7 @@ from controlplane.clock import Clock, SystemClock
 from controlplane.loop.desk import Health
 
 log = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of each dropped run; we count them
 
 
 class Schedule:

@@ -12,7 +12,7 @@ from tests.builders import NOON
 def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
     return {
         family.name + ("_total" if family.type == "counter" else ""): {
-            tuple(s.labels.values()): s.value for s in family.samples if not s.name.endswith("_created")
+            tuple(value for _, value in sorted(s.labels.items())): s.value for s in family.samples if not s.name.endswith("_created")
         }
         for family in text_string_to_metric_families(text)
     }
@@ -48,10 +48,10 @@ def test_our_own_page_holds_only_names_that_generated_rules_may_use(house):
 
 def test_our_own_page_says_what_the_last_tick_saw(house):
     page = samples(house.client().get("/metrics").text)
-    assert page["llm_fleet_role_dollars_per_hour"] == {("llm", "planner", "meta-llama/Llama-3.3-70B-Instruct"): 10.0}
-    assert page["llm_fleet_findings"] == {("planner", "queue-buildup", "warning"): 1.0}
+    assert page["llm_fleet_role_dollars_per_hour"] == {("meta-llama/Llama-3.3-70B-Instruct", "llm", "planner"): 10.0}
+    assert page["llm_fleet_findings"] == {("queue-buildup", "planner", "warning"): 1.0}
     readings = page["llm_fleet_role_reading"]
-    assert readings["llm", "planner", "waiting_per_replica", "count"] == 9.0
+    assert readings["llm", "waiting_per_replica", "planner", "count"] == 9.0
     assert not [key for key in readings if "ttft_p95" in key], "unknown is absent"
 
 
