@@ -147,11 +147,11 @@ def _evidence(
     seen = either([call("timestamp", select(name, common)) for name in names])
     up = "max by (instance, job) (up)"
     known = f"0 * {over('last_over_time', REMEMBERED)} + on (instance, job) group_left () {up}"
-    edge = interval * 1.5
+    slack = interval / 20  # scrapes are not punctual to the millisecond
     return {
         Question(Evidence.AGE): f"time() - {aggregate('max', seen, each)}",
-        Question(Evidence.SHORT): counted(edge, SHORT),
-        Question(Evidence.LONG): counted(edge, LONG),
+        Question(Evidence.SHORT): counted(interval + slack, SHORT - slack),
+        Question(Evidence.LONG): counted(interval + slack, LONG - slack),
         Question(Evidence.COUNT): counted(LONG),
         Question(Evidence.BEFORE): counted(LONG, LONG),
         Question(Evidence.UP): aggregate("max", known, each),

@@ -17,7 +17,7 @@ def prometheus(binary: Path, folder: Path, settings: Mapping[str, object] | None
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(settings or {}))
     url = f"http://127.0.0.1:{free_port()}"
-    command = [
+    command: list[str | Path] = [
         binary,
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'data'}",
@@ -39,5 +39,5 @@ def write_past(promtool: Path, folder: Path, scrapes: Iterable[tuple[float, str,
     folder.mkdir(exist_ok=True)
     text = folder / "past.openmetrics"
     text.write_text("\n".join([*lines, "# EOF", ""]))
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"]
+    command: list[str | Path] = [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"]
     subprocess.run(command, check=True, capture_output=True)

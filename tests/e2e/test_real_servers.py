@@ -24,7 +24,7 @@ def test_a_real_prometheus_answers_and_is_gone_afterwards(
     port = free_port()
     settings = tmp_path / "prometheus.yml"
     settings.write_text("global: {scrape_interval: 1s}\n")
-    command = [
+    command: list[str | Path] = [
         prometheus_binary,
         f"--config.file={settings}",
         f"--storage.tsdb.path={tmp_path / 'data'}",
@@ -38,7 +38,7 @@ def test_a_real_prometheus_answers_and_is_gone_afterwards(
 
 
 def test_a_server_that_does_not_start_shows_its_log(prometheus_binary: Path, tmp_path: Path) -> None:
-    command = [prometheus_binary, f"--config.file={tmp_path / 'nowhere.yml'}"]
+    command: list[str | Path] = [prometheus_binary, f"--config.file={tmp_path / 'nowhere.yml'}"]
     with (
         pytest.raises(AssertionError, match=r"nowhere\.yml"),
         running(command, log=tmp_path / "log", ready="http://127.0.0.1:1/"),
