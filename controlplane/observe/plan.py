@@ -202,8 +202,7 @@ def _edge(text: str | None) -> float | None:
 def _slots(metric: Metric, indices: Iterable[int], keys: tuple[MetricKey, ...]) -> Slots:
     """Group rows: repeating ranks together, everything else apart; per-priority copies of a total left out."""
     wanted = [i for i in indices if metric.only is None or metric.takes(keys[i].label(metric.only[0]))]
-    if any(keys[i].label("priority") == "" for i in wanted):
-        wanted = [i for i in wanted if keys[i].label("priority") == ""]
+    wanted = [i for i in wanted if not keys[i].label("priority")] or wanted
     if metric.fold is Fold.MAX:
         return (tuple(wanted),) if wanted else ()
     groups: dict[Labels, list[int]] = {}

@@ -105,7 +105,7 @@ def test_a_fresh_page_of_several_api_servers_has_no_gauges_and_that_is_not_zero(
 
 
 def test_old_and_new_names_of_one_number_count_once():
-    """vLLM 0.10.2 shows inter-token latency, prefix hits and cache use under two names each."""
+    """In vLLM 0.10.2 inter-token latency, prefix hits and cache use have two names each."""
     watcher = Watcher(a_spec(model="planner"), step=timedelta(minutes=1))
     watcher.see(NOON, good(captured("vllm-0.10.2/02-prefix-heavy-01.prom")))
     later = NOON + timedelta(minutes=1)
