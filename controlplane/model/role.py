@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 from types import MappingProxyType
 
 from controlplane.model.keys import ObjectRef, ReplicaKey, RoleName
@@ -137,9 +138,10 @@ class RoleView:
         return self.spec.name
 
     def now(self, reading: Reading) -> float | None:
-        """Value at this tick; ``None`` when unknown."""
+        """Value at this tick; ``None`` when unknown, which anything but a finite number is."""
         column = self.columns.get(reading)
-        return column[-1] if column else None
+        value = column[-1] if column else None
+        return value if value is not None and isfinite(value) else None
 
     def series(self, reading: Reading) -> Series:
         """The reading's recent past."""

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 
 GAP_FACTOR = 2.5
 """Two ticks further apart than this many steps have a hole between them: 2 steps is one missed tick."""
@@ -36,8 +37,8 @@ class Series:
         return Series(self.at[start:], self.values[start:], self.step)
 
     def known(self) -> tuple[float, ...]:
-        """All known values, oldest first."""
-        return tuple(v for v in self.values if v is not None)
+        """All known values, oldest first; anything but a finite number is not known."""
+        return tuple(v for v in self.values if v is not None and isfinite(v))
 
     def mean(self) -> float | None:
         """Mean of the known values; ``None`` when there is none."""

@@ -1,7 +1,8 @@
 """Fewer replicas when they are paid for and hardly used; one step, never below one.
 
-Where the autoscaler's lower bound keeps them, that bound is lowered. Where something else keeps them, its
-upper bound is. The promise to users is the guard: if it breaks, the release is taken back.
+Where the autoscaler's lower bound keeps them, that bound is lowered. Where its trigger keeps them, a lower
+upper bound would only take away the room for the next burst: then a person looks at the trigger. The
+promise to users is the guard: if it breaks, the release is taken back.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Direction, Expectation, Kind, Level, Recommendation, Risk
 from controlplane.model.role import RoleView
 from controlplane.model.units import Unit, text
-from controlplane.recommend.patches import in_words, least_replicas, most_replicas
+from controlplane.recommend.patches import in_words, least_replicas, no_patch
 from controlplane.recommend.words import JUDGED_FOR, confidence, costs, gathered, money, replicas, sentence, start_words
 
 _CAUSE = "low-utilisation"
@@ -54,13 +55,10 @@ class ReleaseIdle:
             title = f"Allow {role.name} to shrink to {replicas(left)} in fleet.yaml"
         elif bounds.min >= count:
             patch = least_replicas(role, left)
-        elif bounds.max > left:
-            left = max(left, bounds.min)
-            patch = most_replicas(role, left)
-            doubts = (f"the autoscaler keeps {count} although it may go down to {bounds.min}: look at its trigger",)
-            title = f"Let {role.name} hold {replicas(left)} at most"
         else:
-            return None
+            patch = no_patch(role.spec)
+            title = f"Look at why {role.name} keeps {replicas(count)}"
+            doubts = (f"the autoscaler keeps {count} although it may go down to {bounds.min}: look at its trigger",)
         return self._recommendation(role, beliefs, cause, patch=patch, title=title, left=left, doubts=doubts)
 
     def _recommendation(

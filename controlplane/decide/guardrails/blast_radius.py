@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from controlplane.decide.guardrail import Case, fine, objection
+from controlplane.decide.guardrails.step_limit import replica_step
 from controlplane.model.change import ChangeState
 from controlplane.model.decision import Check
 from controlplane.model.reading import Reading
@@ -36,13 +37,19 @@ class BlastRadius:
         others = sum(r.patch.target.namespace == namespace for r in recent)
         if others >= self.changes:
             return objection(self.id, f"enough was changed in {namespace} for now", f"{others} of {self.changes}")
-        touched = sum(_gpus(case, r) for r in (*recent, case.recommendation))
+        touched = sum(_gpus(case, r) for r in recent) + self._now(case)
         limit = max(self.gpus, self.share * _fleet_gpus(case))
         number = f"{touched:g} of {limit:g} GPUs"
         if touched > limit:
             restarts = case.recommendation.kind is Kind.ENGINE_FLAGS
             return objection(self.id, "too many of the fleet's GPUs at once", number, answerable=restarts)
         return fine(self.id, "a small part of the fleet", number)
+
+    def _now(self, case: Case) -> float:
+        """GPUs this change touches: of a bound far from the replicas that are there, only what it really moves."""
+        if case.recommendation.kind is Kind.ENGINE_FLAGS:
+            return _gpus(case, case.recommendation)
+        return abs(replica_step(case)[0]) * case.role.spec.gpus.per_replica
 
     def _recent(self, case: Case) -> Iterator[Recommendation]:
         for record in case.past.changes:

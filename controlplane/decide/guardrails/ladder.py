@@ -25,5 +25,7 @@ class Ladder:
         if mode is Mode.PROPOSE:
             return objection(self.id, "mode is propose: a person approves", mode.value, answerable=True)
         if case.recommendation.kind is Kind.ENGINE_FLAGS and not self.restarts:
-            return objection(self.id, "an engine flag restarts every replica: a person approves", mode.value, answerable=True)
+            return objection(
+                self.id, "an engine flag restarts every replica: a person approves", mode.value, answerable=True
+            )
         return fine(self.id, "mode is apply", mode.value)
