@@ -99,7 +99,10 @@ class Database:
                 )
             except ModuleNotFoundError as error:
                 raise StoreError("PostgreSQL needs the extra: pip install 'llm-controlplane[postgres]'") from error
-        Path(self.file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(self.file).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the directory of {self.file}: {error.strerror}") from error
         engine = create_engine(self.url, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", self._pragmas)
         event.listen(engine, "begin", _begin)
@@ -117,7 +120,10 @@ class Database:
 
     def _hold(self) -> None:
         if self.sqlite:
-            self._lock_file = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                self._lock_file = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as error:
+                raise StoreError(f"cannot write beside {self.file}: {error.strerror}") from error
             try:
                 fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

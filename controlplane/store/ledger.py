@@ -79,8 +79,9 @@ class Ledger:
             return intents.intend(connection, change)
 
     def keep(self, cycle: Cycle, past: Recollection, policy: str) -> None:
+        snapshot = keep.snapshot_of(cycle)
         with self._database.write() as connection:
-            keep.keep(connection, cycle, past, policy, packing=self._packing, compose=self._compose)
+            keep.keep(connection, cycle, past, policy, snapshot=snapshot, packing=self._packing, compose=self._compose)
 
     def unsettled(self) -> tuple[Change, ...]:
         with self._database.read() as connection:
