@@ -40,7 +40,7 @@ def decide(
         if role is None:
             continue
         case = Case(recommendation=proposal, role=role, fleet=fleet, past=past, now=now, granted=tuple(granted))
-        checks = (*(guardrail.check(case) for guardrail in asked), _one_at_a_time(case))
+        checks = (_one_at_a_time(case), *(guardrail.check(case) for guardrail in asked))
         decision = _judge(case, checks)
         if decision.verdict is Verdict.APPLY:
             granted.append(proposal)

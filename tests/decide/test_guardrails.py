@@ -1,0 +1,320 @@
+"""Each guardrail: what it lets through, what it objects to, and the number it names."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controlplane.decide.guardrail import Case
+from controlplane.decide.guardrails.approval import FreshApproval
+from controlplane.decide.guardrails.blast_radius import BlastRadius
+from controlplane.decide.guardrails.budget import Budget
+from controlplane.decide.guardrails.cooldown import Cooldown
+from controlplane.decide.guardrails.error_budget import ErrorBudget
+from controlplane.decide.guardrails.fleet_health import FleetHealth
+from controlplane.decide.guardrails.fresh_data import FreshData
+from controlplane.decide.guardrails.in_flight import InFlight
+from controlplane.decide.guardrails.kill_switch import KillSwitch
+from controlplane.decide.guardrails.ladder import Ladder
+from controlplane.decide.guardrails.own_bounds import OwnBounds
+from controlplane.decide.guardrails.patchable import Patchable
+from controlplane.decide.guardrails.repeat import Repeat
+from controlplane.decide.guardrails.reversal import Reversal
+from controlplane.decide.guardrails.steady import Steady
+from controlplane.decide.guardrails.step_limit import StepLimit
+from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
+from controlplane.model.cycle import Recollection, Stop
+from controlplane.model.keys import ChangeId
+from controlplane.model.recommendation import Kind, State
+from controlplane.model.role import Bounds, Mode, ReplicaState
+from controlplane.recommend.patches import in_words, no_patch
+from tests.builders import (
+    NOON,
+    a_calm_role,
+    a_change,
+    a_change_record,
+    a_fleet,
+    a_recollection,
+    a_recommendation,
+    a_record,
+    a_replica,
+    a_source,
+    a_spec,
+    minutely,
+)
+from tests.decide.cases import a_case, a_flag, both, least, most
+
+MINUTES = timedelta(minutes=1)
+
+
+def done(ago: int, recommendation=None, state=ChangeState.APPLIED, outcome=OutcomeState.MET) -> ChangeRecord:
+    """A change of the planner, so many minutes ago, by default with its outcome."""
+    change = a_change(recommendation or least(2, 3), at=NOON - ago * MINUTES, id_=f"chg-{ago}")
+    return a_change_record(change, state, outcome)
+
+
+def after(*changes: ChangeRecord) -> Recollection:
+    return a_recollection(changes=tuple(sorted(changes, key=lambda r: r.change.at)))
+
+
+def test_the_kill_switch_stops_everything():
+    past = replace(a_recollection(), stop=Stop(by="ada", at=NOON, reason="launch"))
+    check = KillSwitch().check(a_case(past=past))
+    assert not check.passed and not check.answerable
+    assert check.said == "stopped by ada at 12:00 UTC: launch"
+    assert KillSwitch().check(a_case()).passed
+
+
+@pytest.mark.parametrize(
+    ("mode", "passed", "answerable"),
+    [(Mode.OBSERVE, False, False), (Mode.PROPOSE, False, True), (Mode.APPLY, True, False)],
+)
+def test_the_ladder_of_trust(mode: Mode, passed: bool, answerable: bool):
+    check = Ladder().check(a_case(role=a_calm_role(a_spec(mode=mode))))
+    assert (check.passed, check.answerable) == (passed, answerable)
+
+
+def test_an_engine_flag_needs_a_person_even_in_mode_apply():
+    role = a_calm_role(a_spec(mode=Mode.APPLY))
+    assert Ladder().check(a_case(a_flag(), role)).answerable
+    assert Ladder(restarts=True).check(a_case(a_flag(), role)).passed
+
+
+@pytest.mark.parametrize(("age", "passed"), [(0, True), (15, True), (16, False)])
+def test_an_approval_grows_old(age: int, passed: bool):
+    record = a_record(state=State.APPROVED, decided=NOON - age * MINUTES)
+    check = FreshApproval().check(a_case(past=a_recollection(record)))
+    assert check.passed is passed
+    assert FreshApproval().check(a_case()).passed
+
+
+def test_advice_is_never_written():
+    spec = a_spec(scaled_object=False)
+    role = a_calm_role(spec)
+    check = Patchable().check(a_case(replace(least(1, 2), patch=in_words(spec, "/replicas/max", 1, 2)), role))
+    assert check.said == "nothing to patch: add scaled_object to the role planner"
+    flag = replace(a_flag(), patch=in_words(a_spec(workload=False), "/model/kv_cache_dtype", "auto", "fp8"))
+    assert "add workload" in Patchable().check(a_case(flag, a_calm_role(a_spec(workload=False)))).said
+    ceiling = replace(least(1, 2), patch=in_words(a_spec(), "/replicas/max", 1, 2))
+    assert Patchable().check(a_case(ceiling)).said == "fleet.yaml is yours to change: we never write it"
+    assert not Patchable().check(a_case(replace(least(1, 2), patch=no_patch(a_spec())))).passed
+    assert Patchable().check(a_case()).passed
+
+
+@pytest.mark.parametrize(
+    ("case", "number"),
+    [
+        pytest.param(a_case(now=NOON + 5 * MINUTES), "5 min > 60 s", id="old"),
+        pytest.param(a_case(now=NOON - 5 * MINUTES), "5 min > 60 s", id="from the future"),
+        pytest.param(a_case(role=a_calm_role(waiting_per_replica=None)), "unknown", id="unknown"),
+        pytest.param(
+            a_case(role=a_calm_role(waiting_per_replica=minutely(9, None, 9, None, 9, None, 9))),
+            "0.50 < 0.9",
+            id="full of holes",
+        ),
+        pytest.param(a_case(least(2, 1), a_calm_role(coverage=0.8)), "0.80 < 0.9", id="release on part of the data"),
+        pytest.param(a_case(least(2, 1), a_calm_role(coverage=None)), "unknown", id="release on uncounted data"),
+        pytest.param(
+            a_case(least(2, 1), a_calm_role(waiting_per_replica=minutely(*[0] * 20), running=minutely(*[0] * 40))),
+            "0.67 < 0.9",
+            id="release in the first half hour after a gap",
+        ),
+    ],
+)
+def test_old_or_patchy_data_changes_nothing(case: Case, number: str):
+    check = FreshData().check(case)
+    assert (check.passed, check.answerable, check.number) == (False, False, number)
+
+
+def test_scaling_up_may_go_on_with_some_replicas_silent_scaling_down_may_not():
+    """Kubernetes' own rule: kubernetes/kubernetes#99514."""
+    role = a_calm_role(coverage=0.7)
+    assert FreshData().check(a_case(least(2, 3), role)).passed
+    assert not FreshData().check(a_case(least(2, 1), role)).passed
+
+
+def test_bounds_that_are_not_seen_need_a_person_and_bar_a_release():
+    role = a_calm_role(bounds_seen=False)  # type: ignore[arg-type]
+    up, down = FreshData().check(a_case(least(2, 3), role)), FreshData().check(a_case(least(2, 1), role))
+    assert not up.passed and up.answerable
+    assert not down.passed and not down.answerable
+
+
+def test_nothing_is_released_while_replicas_come_and_go():
+    """Row C14: a drain or a rollout makes readings odd."""
+    assert Steady().check(a_case(least(2, 1))).passed
+    assert not Steady().check(a_case(least(2, 1), a_calm_role(ready=2, pending=1))).passed
+    assert not Steady().check(a_case(least(2, 1), a_calm_role(ready=2, replicas_pending=None))).passed
+    assert Steady().check(a_case(least(2, 3), a_calm_role(ready=2, pending=1))).passed
+
+
+@pytest.mark.parametrize(
+    ("recommendation", "passed"),
+    [
+        (least(2, 3), True),
+        (least(2, 1), False),
+        (most(8, 9), True),
+        (most(8, 11), False),
+        (least(8, 9), False),
+        (most(8, 1), False),
+        (least(2, 0), False),
+        (both((2, 5), (8, 4)), False),
+        (both((2, 5), (8, 6)), True),
+        (a_flag(), True),
+    ],
+)
+def test_replicas_stay_within_the_floor_and_ceiling_of_fleet_yaml(recommendation, passed: bool):
+    role = a_calm_role(a_spec(least=2, most=10), bounds=Bounds(min=2, max=8))
+    assert OwnBounds().check(a_case(recommendation, role)).passed is passed
+
+
+def test_a_bound_that_is_no_number_is_refused():
+    odd = a_recommendation(patch=replace(least(2, 3).patch, fields=(replace(least(2, 3).patch.fields[0], after="3"),)))
+    assert not OwnBounds().check(a_case(odd)).passed
+
+
+@pytest.mark.parametrize(
+    ("ready", "recommendation", "number", "passed"),
+    [
+        pytest.param(2, least(2, 4), "+2, at most +2", True, id="two more are always a step"),
+        pytest.param(2, least(2, 5), "+3, at most +2", False, id="three more of two"),
+        pytest.param(8, least(8, 12), "+4, at most +4", True, id="half as many again"),
+        pytest.param(4, least(1, 6), "+2, at most +2", True, id="counted from what is there"),
+        pytest.param(2, most(2, 4), "+2, at most +2", True, id="an upper bound"),
+        pytest.param(2, least(2, 1), "-1, at most -1", True, id="one less"),
+        pytest.param(4, least(4, 2), "-2, at most -1", False, id="two less of four"),
+        pytest.param(10, least(10, 8), "-2, at most -2", True, id="a fifth less"),
+        pytest.param(2, most(8, 2), "0", True, id="an upper bound far above"),
+        pytest.param(None, least(2, 5), "+3, at most +2", False, id="unknown how many are there"),
+    ],
+)
+def test_steps_are_small(ready: float | None, recommendation, number: str, passed: bool):
+    check = StepLimit().check(a_case(recommendation, a_calm_role(ready=ready, replicas=())))
+    assert (check.number, check.passed) == (number, passed)
+
+
+def test_the_budget_counts_the_worst_a_change_allows():
+    planner = a_calm_role(bounds=Bounds(min=2, max=4), dollars_per_hour=10.0)
+    worker = a_calm_role(a_spec("worker"), dollars_per_hour=10.0)
+    fits = a_fleet(planner, worker, budget=35.0)
+    tight = a_fleet(planner, worker, budget=34.0)
+    assert Budget().check(a_case(most(4, 5), planner, fleet=fits)).number == "$35.00/h of $35.00/h"
+    assert not Budget().check(a_case(most(4, 5), planner, fleet=tight)).passed
+    assert Budget().check(a_case(least(3, 2), planner, fleet=tight)).passed
+    assert Budget().check(a_case(a_flag(), planner, fleet=tight)).passed
+
+
+def test_what_was_just_let_through_is_in_the_budget_too():
+    planner, worker = a_calm_role(dollars_per_hour=10.0), a_calm_role(a_spec("worker"), dollars_per_hour=10.0)
+    fleet = a_fleet(planner, worker, budget=26.0)
+    alone = a_case(least(2, 3), planner, fleet=fleet)
+    second = replace(alone, granted=(replace(least(2, 3), role=worker.name),))
+    assert Budget().check(alone).passed
+    assert not Budget().check(second).passed
+
+
+def test_an_unknown_price_needs_a_person():
+    role = a_calm_role(a_spec(price=None), dollars_per_hour=None)
+    check = Budget().check(a_case(least(2, 3), role, fleet=a_fleet(role, budget=100.0)))
+    assert not check.passed and check.answerable
+    assert Budget().check(a_case(least(2, 3), role)).passed, "no budget, nothing to keep to"
+
+
+def test_few_changes_an_hour_in_a_namespace():
+    assert BlastRadius().check(a_case(past=after(done(50), done(40)), role=a_calm_role(a_spec(gpus=1)))).passed
+    assert not BlastRadius().check(a_case(past=after(done(50), done(40), done(30)))).passed
+    assert BlastRadius().check(a_case(past=after(done(90), done(80), done(70)))).passed
+    assert not BlastRadius(changes=1).check(a_case(granted=(least(2, 3),))).passed
+
+
+def test_few_gpus_of_the_fleet_an_hour():
+    role = a_calm_role(a_spec(gpus=4))
+    assert BlastRadius().check(a_case(least(2, 3), role)).number == "4 of 4 GPUs"
+    assert not BlastRadius().check(a_case(least(2, 4), role)).passed
+    large = a_calm_role(a_spec(gpus=4), ready=20, replicas=())
+    assert BlastRadius().check(a_case(least(20, 22), large)).passed
+    restart = BlastRadius().check(a_case(a_flag(), large))
+    assert not restart.passed and restart.answerable
+
+
+def test_two_mistakes_in_an_hour_are_enough():
+    worse = done(50, outcome=OutcomeState.WORSE), done(45, state=ChangeState.FAILED, outcome=None)
+    assert ErrorBudget().check(a_case(past=after(worse[0]))).passed
+    check = ErrorBudget().check(a_case(past=after(*worse)))
+    assert not check.passed and not check.answerable
+    undo = replace(a_recommendation(kind=Kind.UNDO), undoes=ChangeId("chg-50"))
+    assert ErrorBudget().check(a_case(undo, past=after(*worse))).answerable
+    later = a_case(past=after(*worse), now=NOON + timedelta(hours=2))
+    assert ErrorBudget().check(later).passed
+
+
+def test_much_of_the_fleet_unseen_means_observe_only():
+    good = tuple(a_source(f"planner-{i}") for i in range(9))
+    role = a_calm_role()
+    one_in_ten = a_fleet(role, sources=(*good, a_source("planner-9", ok=False)))
+    two_in_eleven = a_fleet(role, sources=(*good, a_source("a", ok=False), a_source("b", ok=False)))
+    assert FleetHealth().check(a_case(fleet=one_in_ten)).passed
+    assert FleetHealth().check(a_case(fleet=two_in_eleven)).number == "2 of 11 silent"
+    assert not FleetHealth().check(a_case(fleet=two_in_eleven)).passed
+    assert not FleetHealth().check(a_case(fleet=a_fleet(role, sources=()))).passed
+
+
+def test_a_replica_that_starts_need_not_answer_yet():
+    role = a_calm_role(replicas=(a_replica(), a_replica(number=1, state=ReplicaState.STARTING)))  # type: ignore[arg-type]
+    fleet = a_fleet(role, sources=(a_source("planner-0"), a_source("planner-1", ok=False)))
+    assert FleetHealth().check(a_case(role=role, fleet=fleet)).passed
+
+
+@pytest.mark.parametrize(
+    ("recommendation", "ago", "passed"),
+    [
+        (least(2, 3), 4, False),
+        (least(2, 3), 5, True),
+        (least(2, 1), 29, False),
+        (least(2, 1), 30, True),
+        (a_flag(), 29, False),
+    ],
+)
+def test_after_a_change_the_role_is_left_alone(recommendation, ago: int, passed: bool):
+    assert Cooldown().check(a_case(recommendation, past=after(done(ago)))).passed is passed
+
+
+def test_what_failed_or_was_another_role_does_not_count():
+    failed = done(1, state=ChangeState.FAILED)
+    other = a_change_record(a_change(a_recommendation("worker"), at=NOON))
+    for guardrail in (Cooldown(), InFlight(), Repeat(), Reversal()):
+        assert guardrail.check(a_case(past=after(failed, other))).passed
+
+
+def test_one_change_at_a_time():
+    assert not InFlight().check(a_case(past=after(done(20, outcome=None)))).passed
+    assert not InFlight().check(a_case(past=after(done(20, state=None, outcome=None)))).passed
+    assert InFlight().check(a_case(past=after(done(20)))).passed
+    assert InFlight().check(a_case(past=after(done(20, state=ChangeState.DRY_RUN, outcome=None)))).passed
+
+
+def test_the_same_is_not_written_twice():
+    """I5: whoever changed it back had a reason."""
+    assert not Repeat().check(a_case(least(2, 3), past=after(done(60)))).passed
+    assert Repeat().check(a_case(least(2, 4), past=after(done(60)))).passed
+    assert Repeat().check(a_case(least(2, 3), past=after(done(60), done(30, least(3, 2))))).passed
+    assert Repeat().check(a_case(least(2, 3), past=after(done(361)))).passed
+    dry = Repeat().check(a_case(least(2, 3), past=after(done(60, state=ChangeState.DRY_RUN))))
+    assert "hands.mode" in dry.said
+
+
+def test_no_back_and_forth():
+    assert not Reversal().check(a_case(least(3, 2), past=after(done(29)))).passed
+    assert Reversal().check(a_case(least(3, 2), past=after(done(31)))).passed
+    assert not Reversal().check(a_case(least(3, 2), past=after(done(31, outcome=None)))).passed
+    assert Reversal().check(a_case(least(3, 4), past=after(done(1)))).passed
+    assert Reversal().check(a_case(a_flag(), past=after(done(1)))).passed
+
+
+def test_an_undo_is_not_held_back_by_what_it_takes_back():
+    change = done(10, outcome=OutcomeState.WORSE)
+    undo = a_recommendation(
+        kind=Kind.UNDO, patch=change.change.patch.inverse(), direction=least(2, 1).direction, undoes=change.change.id
+    )
+    for guardrail in (Cooldown(), InFlight(), Repeat(), Reversal()):
+        assert guardrail.check(a_case(undo, past=after(change))).passed
