@@ -57,6 +57,10 @@ class BusyError(SourceError):
         self.wait = wait
 
 
+CORE: Any = kubernetes.client.CoreV1Api
+CUSTOM: Any = kubernetes.client.CustomObjectsApi
+"""Named here because naming them loads them, which takes longer than many an answer."""
+
 Client = Any
 """``kubernetes.client.ApiClient``, half typed."""
 Connect = Callable[[], Client]
@@ -148,9 +152,9 @@ class KubernetesApi:
             wanted["label_selector"] = selector
         if token:
             wanted["_continue"] = token
+        client = self._connected()
         begun = self._monotonic()
         try:
-            client = self._connected()
             with _ask(client, kind, wanted) as raw:
                 body = read_answer(raw, self._limits, begun, self._monotonic)
         except kubernetes.client.ApiException as problem:
@@ -187,8 +191,8 @@ class KubernetesApi:
 
 def _ask(client: Client, kind: Kind, wanted: dict[str, Any]) -> Any:
     if kind is POD:
-        return kubernetes.client.CoreV1Api(client).list_namespaced_pod(**wanted)
-    custom = kubernetes.client.CustomObjectsApi(client)  # its path serves every group, Kubernetes' own too
+        return CORE(client).list_namespaced_pod(**wanted)
+    custom = CUSTOM(client)  # its path serves every group, Kubernetes' own too
     return custom.list_namespaced_custom_object(kind.group, kind.version, plural=kind.plural, **wanted)
 
 
