@@ -104,3 +104,31 @@ LIST_PRICES: Mapping[str, float] = MappingProxyType(
     {name: gpu.dollars_per_hour for name, gpu in KNOWN_GPUS.items() if gpu.dollars_per_hour is not None}
 )
 """$ per GPU-hour where fleet.yaml says nothing else."""
+
+_PRODUCTS = {
+    "A100-PCIE-40GB": "a100-40gb",
+    "A100-SXM4-40GB": "a100-sxm-40gb",
+    "A100-80GB-PCIE": "a100-pcie-80gb",
+    "A100-SXM4-80GB": "a100-sxm-80gb",
+    "A30": "a30-24gb",
+    "B200": "b200-180gb",
+    "B300": "b300-270gb",
+    "GH200-96GB": "gh200-96gb",
+    "GH200-144G-HBM3E": "gh200-144gb",
+    "H100-80GB-HBM3": "h100-sxm-80gb",
+    "H100-NVL": "h100-nvl-94gb",
+    "H100-PCIE": "h100-pcie-80gb",
+    "H200": "h200-141gb",
+    "H200-NVL": "h200-141gb",
+    "L40": "l40-48gb",
+    "L40S": "l40s-48gb",
+    "RTX-6000-ADA-GENERATION": "rtx-6000-ada-48gb",
+    "RTX-A6000": "rtx-a6000-48gb",
+    "RTX-PRO-6000-BLACKWELL-SERVER-EDITION": "rtx-pro-6000-96gb",
+}
+
+
+def type_of_product(product: str) -> str | None:
+    """Our name of a GPU that NVIDIA's driver or a node label names; ``None`` when we do not know it."""
+    plain = product.strip().upper().replace(" ", "-").removeprefix("NVIDIA-").removesuffix("-SHARED")
+    return _PRODUCTS.get(plain.partition("-MIG-")[0])
