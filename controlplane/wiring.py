@@ -5,11 +5,12 @@ threads, the web server in the thread that called :meth:`Service.serve`. They me
 """
 
 import random
+import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -55,7 +56,7 @@ from controlplane.web.app import create_app
 from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
 from controlplane.web.probes import probes
 
-DELIVER_EVERY = timedelta(seconds=10)
+DELIVER_EVERY = timedelta(seconds=5)
 ROLLUP_EVERY = timedelta(minutes=5)
 PRUNE_EVERY = timedelta(hours=1)
 
@@ -159,7 +160,7 @@ class Service:
         tick = self.settings.tick
         # the first tick finds pages to read: every target is scraped once within its first interval
         self.schedule.every("tick", tick, self.tick, first_after=min(tick, timedelta(seconds=3)))
-        self.schedule.every("deliver", DELIVER_EVERY, self._deliver, first_after=DELIVER_EVERY)
+        self.schedule.every("deliver", DELIVER_EVERY, self._deliver, first_after=tick)
         self.schedule.every(
             "rollup", ROLLUP_EVERY, lambda: _ignore(self.ledger.rollup(self._clock.now())), first_after=ROLLUP_EVERY
         )
@@ -183,7 +184,7 @@ class Service:
             create_app(self.desk, routers=(api_router(self.desk), probes(self.desk))), hosts=hosts, token=self._token
         )
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         scraping = Forever("scraper", self._scraper.run)
         try:
             sweep(self._world, self._clock.now())
@@ -206,6 +207,22 @@ class Service:
         self._stopping.set()
         if self._server is not None:
             self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Ends at SIGINT and SIGTERM like its parent, but lets us put the loops to rest before the process dies of it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def policy_of(settings: Settings) -> Policy:
