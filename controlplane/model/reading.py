@@ -7,7 +7,12 @@ from controlplane.model.units import Unit
 
 
 class Reading(StrEnum):
-    """A quantity of one role at one tick. Sums and means run over the replicas that answered."""
+    """A quantity of one role at one tick, over the replicas that answered.
+
+    A sum (RUNNING, WAITING, rates, GPU readings) is unknown unless 90 % of the expected replicas are in it: half the
+    load would read as a low load. A mean, a maximum or a percentile is unknown unless half of them are. A percentile
+    needs five observations in its window. REPLICAS_READY is unknown while a replica is lost and the cluster is silent.
+    """
 
     RUNNING = "running"
     WAITING = "waiting"
@@ -93,8 +98,16 @@ ABOUT: dict[Reading, About] = {
     Reading.REPLICAS_READY: About(_N, "replicas ready", "replicas that serve"),
     Reading.REPLICAS_PENDING: About(_N, "replicas starting", "replicas asked for that do not serve yet"),
     Reading.REPLICAS_DESIRED: About(_N, "replicas wished", "replicas the autoscaler asks for"),
-    Reading.COVERAGE: About(_R, "data coverage", "replicas that answered divided by replicas expected"),
-    Reading.DOLLARS_PER_HOUR: About(Unit.DOLLARS_PER_HOUR, "spend", "GPUs held, ready or starting, times their price"),
+    Reading.COVERAGE: About(
+        _R,
+        "data coverage",
+        "replicas that answered divided by replicas expected: those known or called ready, not those starting",
+    ),
+    Reading.DOLLARS_PER_HOUR: About(
+        Unit.DOLLARS_PER_HOUR,
+        "spend",
+        "GPUs held (ready, starting, or lost and not known to be given back) times their price",
+    ),
     Reading.DOLLARS_PER_MTOK: About(
         Unit.DOLLARS_PER_MILLION_TOKENS,
         "cost per million tokens",

@@ -82,6 +82,15 @@ def test_a_shared_device_is_not_added_up():
     assert role.now(Reading.GPU_MEMORY_USED) == 100 * MIB
 
 
+def test_of_two_rows_of_a_shared_device_the_busier_counts():
+    role = seen_with(
+        dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.9, pod="planner-0"),
+        dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.3, pod="planner-1"),
+        replicas=2,
+    )
+    assert role.now(Reading.GPU_ACTIVITY) == pytest.approx(0.9)
+
+
 def test_gpus_of_half_the_replicas_say_nothing_about_the_role():
     role = seen_with(dcgm("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 0.01), replicas=2)
     assert role.now(Reading.GPU_ACTIVITY) is None
@@ -157,6 +166,11 @@ def test_money_is_for_the_replicas_held_ready_or_starting():
     assert role.now(Reading.DOLLARS_PER_HOUR) == 3 * 5.0
     assert role.bounds == Bounds(min=1, max=8)
     assert role.now(Reading.DOLLARS_PER_MTOK) is None
+
+
+def test_money_is_for_what_the_cluster_holds_not_for_what_we_can_read():
+    role = Watcher().see(NOON, a_cluster_page(ksm(spec=3, ready=2)), good(a_vllm_page()))
+    assert role.now(Reading.DOLLARS_PER_HOUR) == 3 * 5.0
 
 
 def test_ready_replicas_that_we_have_no_page_of_are_missed():

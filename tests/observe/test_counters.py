@@ -114,3 +114,13 @@ def test_a_histogram_without_its_open_bucket_or_with_a_strange_edge_is_left_out(
     lines = ["vllm:num_requests_running 1", 'vllm:time_to_first_token_seconds_bucket{le="1"} 1']
     page = a_page(*lines, 'vllm:time_to_first_token_seconds_bucket{le="2"} 1')
     assert the(page).shape.histograms == ()
+
+
+def test_lookups_in_an_unknown_unit_give_a_ratio_and_no_token_rate():
+    """Early V1 counted blocks under the names that later counted tokens."""
+    first = a_vllm_page(gpu_prefix_cache_queries=0, gpu_prefix_cache_hits=0)
+    rates = moved(first, a_vllm_page(gpu_prefix_cache_queries=150, gpu_prefix_cache_hits=75))
+    assert rates[Signal.PREFIX_LOOKUPS] == (10.0, 1)
+    assert rates[Signal.PREFIX_HITS] == (5.0, 1)
+    assert Signal.PREFIX_QUERIED not in rates
+    assert Signal.CACHED_TOKENS not in rates

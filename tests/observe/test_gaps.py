@@ -234,3 +234,33 @@ def test_two_targets_of_one_pod_are_two_replicas():
     role = Watcher().see(NOON, good(a_vllm_page(), target=first), good(a_vllm_page(), target=second))
     assert [r.key.name for r in role.replicas] == ["planner-0", "planner-0 (planner-0:8001)"]
     assert role.now(Reading.RUNNING) == 2
+
+
+def test_a_third_of_the_replicas_does_not_speak_for_the_others():
+    role = Watcher().see(NOON, good(a_vllm_page(waiting=4)), *(bad(target=a_target(number=n)) for n in (1, 2)))
+    assert role.now(Reading.COVERAGE) == 1 / 3
+    assert role.now(Reading.WAITING_PER_REPLICA) is None
+    assert role.now(Reading.KV_USAGE_MAX) is None
+
+
+def test_a_page_seen_at_two_ticks_moves_nothing_twice():
+    """Pages every 30 s, ticks every 15 s: rates go on in between, observations are counted once."""
+    watcher = Watcher()
+    told = []
+    for i in range(12):
+        at = NOON + i * STEP
+        if i % 2 == 0:
+            scrape = good(
+                a_page(
+                    "vllm:num_requests_running 1",
+                    f"vllm:generation_tokens_total {30 * 15 * i}",
+                    f'vllm:time_to_first_token_seconds_bucket{{le="1"}} {min(i // 2, 4)}',
+                    f'vllm:time_to_first_token_seconds_bucket{{le="+Inf"}} {min(i // 2, 4)}',
+                ),
+                at,
+            )
+        role = watcher.see(at, scrape)
+        told.append(role.now(Reading.OUTPUT_TOKENS))
+    assert told[5:] == [30.0] * 7
+    assert role.now(Reading.TTFT_P50) is None
+    assert role.missing[Reading.TTFT_P50].startswith("fewer than 5 observations")
