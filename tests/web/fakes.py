@@ -123,13 +123,13 @@ class FakeLedger:
         return self.undelivered
 
     def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
-        return self._settle(id_, version, State.APPROVED, by, None, at)
+        return self._settle(id_, version, state=State.APPROVED, by=by, reason=None, at=at)
 
     def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:
-        return self._settle(id_, version, State.DISMISSED, by, reason, at)
+        return self._settle(id_, version, state=State.DISMISSED, by=by, reason=reason, at=at)
 
     def _settle(
-        self, id_: RecommendationId, version: int, state: State, by: str, reason: str | None, at: datetime
+        self, id_: RecommendationId, version: int, *, state: State, by: str, reason: str | None, at: datetime
     ) -> RecommendationRecord:
         found = self.recommendation(id_)
         if found is None:

@@ -56,7 +56,15 @@ def router(desk: Desk, render: Render) -> APIRouter:
         return render(
             request,
             "role.html",
-            role=role.page(spec, view, cycle.beliefs.get(spec.name) if cycle else None, cycle, span=span, now=now),
+            role=role.page(
+                spec,
+                view,
+                cycle.beliefs.get(spec.name) if cycle else None,
+                cycle,
+                limits=desk.limits.get(spec.name, ()),
+                span=span,
+                now=now,
+            ),
             charts=() if "HX-Request" in request.headers else drawn(spec, span),
             span=span,
             now=now,

@@ -14,7 +14,10 @@
     if (Math.abs(value) >= 1e4) return `${trim(value / 1e3, 1)} k`;
     return trim(value, Math.abs(value) < 10 ? 1 : 0);
   };
-  const seconds = (value) => (value !== 0 && value < 1 ? `${trim(value * 1000, 0)} ms` : `${trim(value, 1)} s`);
+  const seconds = (value) => {
+    if (value !== 0 && value < 1) return `${trim(value * 1000, 0)} ms`;
+    return value < 120 ? `${trim(value, 1)} s` : `${trim(value / 60, 1)} min`;
+  };
   const units = {
     count: (v) => trim(v, 1),
     ratio: (v) => `${trim(v * 100, 0)} %`,
@@ -79,6 +82,7 @@
       const x = plot.valToPos(at, "x", true);
       if (x < bbox.left || x > right) continue;
       ctx.strokeStyle = css("accent");
+      ctx.setLineDash([]);
       ctx.lineWidth = 1.5 * ratio;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top);
@@ -138,7 +142,7 @@
     const options = {
       width: box.clientWidth,
       height,
-      padding: [8, 8, 0, 0],
+      padding: [8, 14, 0, 0],
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       legend: { show: false },
       cursor: {
@@ -147,7 +151,7 @@
         y: false,
         points: { size: 6 },
       },
-      scales: { x: { time: true }, y: { range: top(spec) } },
+      scales: { x: { time: true, range: () => spec.span }, y: { range: top(spec) } },
       axes: [
         { ...axis(), grid: { show: false }, size: 24, gap: 4, space: 70, values: time },
         { ...axis(), size: 50, gap: 6, space: 32, values: (_plot, splits) => splits.map((v) => say(spec.unit, v)) },

@@ -16,6 +16,7 @@ from controlplane.model.reading import Reading
 from controlplane.model.series import GAP_FACTOR
 from controlplane.model.units import Unit, text
 from controlplane.web.views import moments
+from controlplane.web.views.quantity import short
 
 TABLE_ROWS = 36
 """Rows of the table behind a chart; the rest is one link away as CSV."""
@@ -77,6 +78,9 @@ class Chart:
     id: str
     title: str
     unit: Unit
+    begin: datetime
+    end: datetime
+    """The time axis, whether or not something is known at its ends."""
     at: tuple[datetime, ...]
     lines: tuple[Line, ...]
     across: tuple[Across, ...] = ()
@@ -97,7 +101,7 @@ class Chart:
     @property
     def legend(self) -> tuple[tuple[Line, str], ...]:
         """Each line with its newest value in words."""
-        return tuple((line, text(line.latest, self.unit)) for line in self.lines)
+        return tuple((line, brief(line.latest, self.unit)) for line in self.lines)
 
     def rows(self, now: datetime) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The table behind the chart, newest first, thinned to :data:`TABLE_ROWS`."""
@@ -111,6 +115,7 @@ class Chart:
         return {
             "id": self.id,
             "unit": self.unit.value,
+            "span": [int(self.begin.timestamp()), int(self.end.timestamp())],
             "at": [int(t.timestamp()) for t in self.at],
             "lines": [
                 {"label": x.label, "colour": x.colour, "dash": x.dash, "step": x.step, "values": _rounded(x.values)}
@@ -121,6 +126,17 @@ class Chart:
             "marks": [[int(m.at.timestamp()), m.words] for m in self.marks],
             "top": self.top,
         }
+
+
+def brief(value: float | None, unit: Unit) -> str:
+    """A value without what the chart's title already says; the legend keeps its width."""
+    if value is None:
+        return "unknown"
+    if unit in {Unit.TOKENS_PER_SECOND, Unit.TOKENS}:
+        return short(value)
+    if unit in {Unit.DOLLARS_PER_HOUR, Unit.DOLLARS_PER_MILLION_TOKENS}:
+        return f"${value:,.2f}"
+    return short(value) if unit is Unit.COUNT else text(value, unit)
 
 
 def _rounded(values: Column) -> list[float | None]:
@@ -175,6 +191,8 @@ def draw(
         id=plan.id,
         title=plan.title,
         unit=plan.unit,
+        begin=begin,
+        end=end,
         at=at,
         lines=tuple(lines),
         across=_across(limits, readings, plan.unit),

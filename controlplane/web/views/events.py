@@ -67,8 +67,14 @@ OUTCOME_WORDS = {
 
 def fields(patch: Patch) -> str:
     """``minReplicaCount 2 → 3``; the last part of each path with what it was and will be."""
-    said = [f"{f.path.rsplit('/', 1)[-1]} {_scalar(f.before)} → {_scalar(f.after)}" for f in patch.fields[:2]]
+    said = [f"{_leaf(f.path)}{_scalar(f.before)} → {_scalar(f.after)}" for f in patch.fields[:2]]
     return ", ".join(said) + (f" and {len(patch.fields) - 2} more" if len(patch.fields) > 2 else "")
+
+
+def _leaf(path: str) -> str:
+    """A place in a list says nothing; what stands there does."""
+    leaf = path.rsplit("/", 1)[-1]
+    return "" if leaf.isdecimal() else f"{leaf} "
 
 
 def _scalar(value: object) -> str:

@@ -1,7 +1,7 @@
 """The Fleet page: every role on one line, the money and the promises above them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controlplane.model.cycle import Cycle
@@ -113,7 +113,7 @@ _HEADS = (
     ("TTFT p95 / objective", "num", "ttft"),
     ("30 min", "p2", ""),
     ("Tokens/s", "num p2", "tokens"),
-    ("$/h", "num", "spend"),
+    ("$/h", "num p2", "spend"),
     ("$/M tok", "num p3", "mtok"),
     ("State", "", "state"),
 )
@@ -177,7 +177,7 @@ def _row(role: RoleView, cycle: Cycle, limits: tuple[Limit, ...]) -> RoleRow:
         replicas=quantities[Reading.REPLICAS_READY],
         pending=f"+{pending:g} starting" if pending else "",
         most=role.in_force.max,
-        waiting=quantities[Reading.WAITING_PER_REPLICA],
+        waiting=replace(quantities[Reading.WAITING_PER_REPLICA], text=short(waiting)),
         waiting_hot=_over(waiting, waiting_limit),
         kv=quantities[Reading.KV_USAGE],
         kv_percent=None if kv is None else round(min(max(kv, 0.0), 1.0) * 100, 1),

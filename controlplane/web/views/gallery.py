@@ -143,6 +143,8 @@ def samples(now: datetime) -> Samples:
                 id="busy",
                 title="Lines, a limit, a shade, a mark, a gap",
                 unit=Unit.SECONDS,
+                begin=at[0],
+                end=at[-1],
                 at=at,
                 lines=(
                     Line(label="p95", colour="c2", values=rising, query='histogram_quantile(0.95, …{role="planner"})'),
@@ -156,6 +158,8 @@ def samples(now: datetime) -> Samples:
                 id="nothing",
                 title="Nothing is known",
                 unit=Unit.RATIO,
+                begin=at[0],
+                end=at[-1],
                 at=at,
                 lines=(Line(label="GPU", colour="c4", values=(None,) * 61, why="no DCGM exporter was given"),),
             ),

@@ -15,8 +15,8 @@ from controlplane.web import links
 from controlplane.web.views import moments, wording
 from controlplane.web.views.fleet import Tag
 
-MANY = 12
-"""Unknown readings of a role that are written out; more are counted."""
+MOST_SOURCES = 200
+"""Sources that are listed; those in trouble come first, the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,7 @@ class Blind:
     href: str
     coverage: str
     unknown: tuple[tuple[str, str], ...]
-    """Reading and reason."""
-    more: int
+    """Readings that share a reason, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,8 @@ class HealthPage:
     """Everything on the page."""
 
     sources: tuple[SourceLine, ...]
+    more: int
+    """Sources that are not listed."""
     sources_words: str
     loops: tuple[LoopLine, ...]
     blind: tuple[Blind, ...]
@@ -96,7 +97,8 @@ def page(
     took = cycle.took_seconds if cycle else {}
     whole = sum(took.values())
     return HealthPage(
-        sources=tuple(_source(s, now) for s in ordered),
+        sources=tuple(_source(s, now) for s in ordered[:MOST_SOURCES]),
+        more=max(0, len(ordered) - MOST_SOURCES),
         sources_words=f"{sum(s.ok for s in sources)} of {len(sources)} answer",
         loops=_loops(health, tick=tick, now=now),
         blind=tuple(b for spec in roles if (b := _blind(views.get(spec.name), spec))),
@@ -158,15 +160,16 @@ def _loops(health: Health, *, tick: timedelta, now: datetime) -> tuple[LoopLine,
 
 def _blind(view: RoleView | None, spec: RoleSpec) -> Blind | None:
     if view is None:
-        return Blind(role=spec.name, href=links.role(spec.name), coverage="unknown", unknown=(), more=0)
-    unknown = [(r.about.words, why) for r, why in view.missing.items()]
+        return Blind(role=spec.name, href=links.role(spec.name), coverage="unknown", unknown=())
+    reasons: dict[str, list[str]] = {}
+    for reading, why in view.missing.items():
+        reasons.setdefault(why, []).append(reading.about.words)
     coverage = view.now(Reading.COVERAGE)
-    if not unknown and coverage == 1:
+    if not reasons and coverage == 1:
         return None
     return Blind(
         role=spec.name,
         href=links.role(spec.name),
         coverage=text(coverage, Reading.COVERAGE.unit),
-        unknown=tuple(unknown[:MANY]),
-        more=max(0, len(unknown) - MANY),
+        unknown=tuple((", ".join(words), why) for why, words in reasons.items()),
     )

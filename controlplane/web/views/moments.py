@@ -22,9 +22,9 @@ def minute(at: datetime, now: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """``38 s``, ``2 min``, ``1 h 5 min``, ``3 d``; never milliseconds."""
+    """``38 s``, ``2 min``, ``1 h 5 min``, ``3 d``; whole minutes from the first one on."""
     seconds = max(0.0, length.total_seconds())
-    return f"{seconds:.0f} s" if seconds < 60 else seconds_text(seconds)
+    return f"{seconds:.0f} s" if seconds < 60 else seconds_text(seconds // 60 * 60)
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -108,6 +108,7 @@ def page(
     checks = decision.checks if decision else ()
     mine = [c for c in changes if c.change.recommendation.id == x.id]
     until = record.seen + x.good_for
+    begin, end = window(record, now)
     return RecommendationPage(
         id=x.id,
         version=record.version,
@@ -120,8 +121,8 @@ def page(
         expired=record.state is State.OPEN and now > until,
         decided=_decided(record, now),
         proofs=tuple(_proof(e, now) for e in x.evidence),
-        charts=evidence_charts(x, past, findings, mine, now),
-        window=f"{moments.minute(past.at[0], now)}–{moments.minute(past.at[-1], now)}" if past and past.at else "",
+        charts=evidence_charts(x, past, findings, mine, begin=begin, end=end),
+        window=f"{moments.minute(begin, now)}–{moments.minute(end, now)}",
         target=str(x.patch.target),
         diff=diff(x.patch),
         undo=diff(x.undo),
@@ -229,7 +230,9 @@ def evidence_charts(
     past: RoleHistory | None,
     findings: Sequence[FindingRecord],
     changes: Sequence[ChangeRecord],
-    now: datetime,
+    *,
+    begin: datetime,
+    end: datetime,
 ) -> tuple[charts.Chart, ...]:
     """One small chart per reading of the evidence, with the limit it is held against."""
     if past is None or not past.at:
@@ -251,8 +254,8 @@ def evidence_charts(
             charts.draw(
                 plan,
                 past,
-                begin=past.at[0],
-                end=min(past.at[-1] + past.step, now),
+                begin=begin,
+                end=end,
                 limits=limits,
                 findings=named,
                 changes=changes,

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.cycle import Cycle
+from controlplane.model.limit import Limit
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, ReplicaView, RoleSpec, RoleView
 from controlplane.model.units import Unit, seconds_text, text
 from controlplane.web import links
 from controlplane.web.views import moments, wording
-from controlplane.web.views.fleet import Tag, engine
+from controlplane.web.views.fleet import Tag, engine, limit_of
 from controlplane.web.views.quantity import Quantity, of_replica, of_role
 from controlplane.web.views.recommendation import Fact
 from controlplane.web.views.recommendations import Choice
@@ -37,6 +38,7 @@ class ReplicaLine:
     waiting: Quantity
     kv: Quantity
     kv_percent: float | None
+    kv_tone: str
     hits: Quantity
     gpu: Quantity
     started: str
@@ -63,10 +65,18 @@ class RolePage:
 
 
 def page(
-    spec: RoleSpec, view: RoleView | None, beliefs: RoleBeliefs | None, cycle: Cycle | None, *, span: str, now: datetime
+    spec: RoleSpec,
+    view: RoleView | None,
+    beliefs: RoleBeliefs | None,
+    cycle: Cycle | None,
+    *,
+    limits: tuple[Limit, ...],
+    span: str,
+    now: datetime,
 ) -> RolePage:
     """Put the page together; ``view`` is ``None`` before the first tick."""
-    replicas = tuple(_replica(r, now) for r in view.replicas) if view else ()
+    kv = limit_of(limits, Reading.KV_USAGE_MAX)
+    replicas = tuple(_replica(r, kv, now) for r in view.replicas) if view else ()
     found = wording.states(cycle.findings, spec.name) if cycle else []
     return RolePage(
         name=spec.name,
@@ -111,7 +121,7 @@ def _replicas_words(view: RoleView | None) -> str:
     )
 
 
-def _replica(r: ReplicaView, now: datetime) -> ReplicaLine:
+def _replica(r: ReplicaView, limit: Limit | None, now: datetime) -> ReplicaLine:
     kv = r.values.get(Reading.KV_USAGE)
     tone = {ReplicaState.READY: "ok", ReplicaState.STARTING: "warn", ReplicaState.LOST: "bad"}[r.state]
     return ReplicaLine(
@@ -122,6 +132,7 @@ def _replica(r: ReplicaView, now: datetime) -> ReplicaLine:
         waiting=of_replica(r, Reading.WAITING),
         kv=of_replica(r, Reading.KV_USAGE),
         kv_percent=None if kv is None else round(min(max(kv, 0.0), 1.0) * 100, 1),
+        kv_tone="hot" if kv is not None and limit is not None and kv > limit.value else "",
         hits=of_replica(r, Reading.PREFIX_HIT_RATIO),
         gpu=of_replica(r, Reading.GPU_ACTIVITY),
         started=moments.ago(r.started, now) if r.started else "",

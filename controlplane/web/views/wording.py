@@ -12,7 +12,7 @@ SHORT = {
     "queue-buildup": "queue",
     "ttft-objective": "TTFT",
     "itl-objective": "ITL",
-    "kv-pressure": "KV cache",
+    "kv-pressure": "KV",
     "preemption-storm": "preemptions",
     "low-utilisation": "idle",
     "prefix-collapse": "prefix cache",
