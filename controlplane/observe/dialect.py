@@ -37,10 +37,10 @@ def dialect(identity: Identity, page: Page, *, one_process: bool) -> tuple[Facts
     if lora is not None:
         notes.append(f"serves LoRA adapters ({lora.label('max_lora')} at a time): all counted under the base model")
     if identity.kind is PageKind.VLLM and not one_process:
-        notes.append(
-            "no process start time: several API servers share this page (--api-server-count), "
-            "so a restart is told from falling counters"
+        reason = (
+            "an imitation, or a filtered page" if identity.odd else "several API servers share it, --api-server-count"
         )
+        notes.append(f"no process start time on the page ({reason}): a restart is told from falling counters")
     if Signal.RUNNING in identity.missing and Signal.PROMPT_TOKENS not in identity.missing:
         notes.append("no gauges yet: with several API servers they appear with the first request")
     if any(_stem(metric.name) == "num_requests_swapped" for metric in here):
