@@ -69,9 +69,9 @@ def watched(role: Role, settings: Settings) -> str:
     if sources.prometheus:
         labels = ",".join(f'{k}="{v}"' for k, v in sorted(role.matchers().items()))
         ways.append(f"Prometheus {{{labels}}}")
-    elif role.targets:
+    if role.targets:
         ways.append(f"scraped at {len(role.targets)} address{'es' if len(role.targets) > 1 else ''}")
-    if role.pods and not sources.prometheus:
+    if role.pods:
         ways.append(f"scraped at pods {role.pods.namespace} {role.pods.selector}")
     if sources.targets_file and not ways:
         ways.append(f"targets of {sources.targets_file.name}")

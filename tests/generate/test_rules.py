@@ -10,15 +10,11 @@ import yaml
 from controlplane.generate.output import files
 from controlplane.promql.catalogue import WANTED
 from controlplane.promql.exported import EXPORTED
-from controlplane.settings.load import examine, load_with_lines
+from controlplane.settings.load import examine
 from tests.generate.promql_names import metric_names
+from tests.generate.promtool import EXAMPLES, check, generated, steady
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 FLEETS = [pytest.param(path, id=path.stem) for path in sorted(EXAMPLES.glob("*.yaml"))]
-
-
-def generated(path: Path) -> Mapping[str, str]:
-    return files(load_with_lines(path), path.read_text(encoding="utf-8"))
 
 
 def rules(made: Mapping[str, str]) -> Iterator[dict[str, object]]:
@@ -86,38 +82,6 @@ OLD = 'namespace="llm",pod="worker-0",model_name="meta-llama/Llama-3.1-8B-Instru
 SGL = 'namespace="llm-planner",pod="p-0",model_name="meta-llama/Llama-3.3-70B-Instruct",engine_type="unified"'
 RANKS = f'{SGL},tp_rank="TP",pp_rank="0",dp_rank="0",priority=""'
 DOLLARS = "llm_fleet_role_dollars_per_hour"
-
-
-def steady(per_second: float, minutes: int = 90) -> str:
-    """A counter that grows evenly, one sample every 30 s."""
-    return f"0+{per_second * 30:g}x{minutes * 2}"
-
-
-def check(promtool: Path, tmp: Path, fleet: str, series: Mapping[str, str], expect: Mapping[str, object]) -> None:
-    made = generated(EXAMPLES / f"{fleet}.yaml")
-    names = []
-    for name, text in made.items():
-        if name.startswith("rules/"):
-            (tmp / Path(name).name).write_text(text, encoding="utf-8")
-            names.append(Path(name).name)
-    order = sorted(names, key=lambda n: "roles" in n)
-    tests = [{"expr": expr, "eval_time": "85m", "exp_samples": samples} for expr, samples in expect.items()]
-    suite = {
-        "rule_files": order,
-        "evaluation_interval": "30s",
-        "tests": [
-            {
-                "interval": "30s",
-                "input_series": [{"series": s, "values": v} for s, v in series.items()],
-                "promql_expr_test": tests,
-            }
-        ],
-    }
-    (tmp / "test.yaml").write_text(yaml.safe_dump(suite), encoding="utf-8")
-    done = subprocess.run(
-        [promtool, "test", "rules", "test.yaml"], cwd=tmp, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def one(labels: str, value: float) -> list[dict[str, object]]:

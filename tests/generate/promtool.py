@@ -1,0 +1,48 @@
+"""Generated rules, evaluated by promtool on series written by hand."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from controlplane.generate.output import files
+from controlplane.settings.load import load_with_lines
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def generated(path: Path) -> Mapping[str, str]:
+    return files(load_with_lines(path), path.read_text(encoding="utf-8"))
+
+
+def steady(per_second: float, minutes: int = 90) -> str:
+    """A counter that grows evenly, one sample every 30 s."""
+    return f"0+{per_second * 30:g}x{minutes * 2}"
+
+
+def check(promtool: Path, tmp: Path, fleet: str, series: Mapping[str, str], expect: Mapping[str, object]) -> None:
+    made = generated(EXAMPLES / f"{fleet}.yaml")
+    names = []
+    for name, text in made.items():
+        if name.startswith("rules/"):
+            (tmp / Path(name).name).write_text(text, encoding="utf-8")
+            names.append(Path(name).name)
+    order = sorted(names, key=lambda n: "roles" in n)
+    tests = [{"expr": expr, "eval_time": "85m", "exp_samples": samples} for expr, samples in expect.items()]
+    suite = {
+        "rule_files": order,
+        "evaluation_interval": "30s",
+        "tests": [
+            {
+                "interval": "30s",
+                "input_series": [{"series": s, "values": v} for s, v in series.items()],
+                "promql_expr_test": tests,
+            }
+        ],
+    }
+    (tmp / "test.yaml").write_text(yaml.safe_dump(suite), encoding="utf-8")
+    done = subprocess.run(
+        [promtool, "test", "rules", "test.yaml"], cwd=tmp, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
