@@ -1,6 +1,7 @@
 """``controlplane demo``: a simulated fleet in trouble and the whole service, in one process and a temporary folder."""
 
 import argparse
+import logging
 import sys
 import tempfile
 import threading
@@ -24,13 +25,18 @@ HELP = "a simulated fleet in trouble, the whole service and its pages; nothing e
 MODES = {"worker": "apply"}
 """The workers' bounds are moved without asking, within the guardrails; everything else asks."""
 
+FASTEST = 120
+"""Speed at which a tick of 15 s takes 125 ms: about what a walk and its pages need on a slow machine."""
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument(
         "--port", type=int, default=8700, metavar="N", help="port of the pages (default 8700; 0: a free one)"
     )
-    parser.add_argument("--speed", type=float, default=30.0, metavar="X", help="how much faster time runs (default 30)")
+    parser.add_argument(
+        "--speed", type=float, default=30.0, metavar="X", help="how much faster time runs, up to 120 (default 30)"
+    )
     parser.add_argument("--for", dest="real_time", metavar="DURATION", help="end after this much real time: 90s, 3m")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another run (default 7)")
@@ -39,9 +45,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted, or for the time asked for."""
     limit = None if args.real_time is None else _seconds(args.real_time)
-    if limit == 0 or not 1 <= args.speed <= 200 or not 0 <= args.port <= 65535:
-        print("demo: --for takes 90s, 3m or 1h; --speed 1 to 200; --port 0 to 65535", file=sys.stderr)
+    if limit == 0 or not 1 <= args.speed <= FASTEST or not 0 <= args.port <= 65535:
+        print("demo: --for takes 90s, 3m or 1h; --speed 1 to 120; --port 0 to 65535", file=sys.stderr)
         return 2
+    logging.getLogger("controlplane.collect").setLevel(logging.ERROR)  # the story stops and starts pods on purpose
     with tempfile.TemporaryDirectory(prefix="controlplane-demo-") as folder:
         return _show(args, Path(folder), limit)
 
@@ -63,16 +70,11 @@ def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
         text = fleet_yaml(cluster, targets_file=targets, patches=patches, store=store, port=args.port, modes=MODES)
         file.write_text(text, encoding="utf-8")
         service = build(load(file), clock=clock, note=_note(args.speed))
-        _tell(args, story, file)
         if limit is not None:
             timer = threading.Timer(limit, service.stop)
             timer.daemon = True
             timer.start()
-        if not args.no_browser:
-            opener = threading.Timer(2.0, webbrowser.open, [f"http://127.0.0.1:{args.port}/"])
-            opener.daemon = True
-            opener.start()
-        service.serve()
+        service.serve(ready=lambda url: _open(args, story, file, url))
         _sum_up(service, simulated)
     finally:
         if timer is not None:
@@ -82,18 +84,22 @@ def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
 
 
 def _note(speed: float) -> str:
-    return f"Demo: a simulated fleet; one minute here is {60 / speed:g} s of yours."
+    return f"Demo: a simulated fleet in trouble. Its time runs {speed:g} times faster than yours."
 
 
-def _tell(args: argparse.Namespace, story: DemoStory, file: Path) -> None:
+def _open(args: argparse.Namespace, story: DemoStory, file: Path, url: str) -> None:
+    """Called when the pages can be reached."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"A simulated fleet and the whole service, {args.speed:g} times faster than life.")
-    if args.port:
-        console.print(f"Pages: [bold]http://127.0.0.1:{args.port}/[/bold]   settings: {file}")
+    console.print(f"Pages: [bold]{url}[/bold]   settings: {file}\n")
     console.print("What will happen, in seconds of your time:")
     for at, what in story.told():
         console.print(f"  {at.total_seconds() / args.speed:4.0f} s  {what}")
-    console.print("Findings follow a few seconds after each; approve a recommendation and watch the fleet change.\n")
+    console.print("\nFindings follow some seconds after each: approve what is recommended and watch the fleet change.")
+    console.print("Ctrl-C ends it.")
+    if not args.no_browser:
+        opener = threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True)
+        opener.start()
 
 
 def _sum_up(service: Service, simulated: SimulatedFleet) -> None:

@@ -18,12 +18,13 @@ PROMISED: Mapping[str, dict[str, str]] = {
 """What is promised of whom: what the fleet keeps while nothing is wrong."""
 
 CEILINGS: Mapping[str, tuple[int, int]] = {
-    "planner": (1, 4),
+    "planner": (1, 1),
     "worker": (2, 6),
     "embedder": (1, 4),
     "reranker": (1, 2),
 }
-"""A person's own floor and ceiling; the ScaledObjects' bounds may be narrower."""
+"""A person's own floor and ceiling; the ScaledObjects' bounds may be narrower. The planner has its two H100 and
+no more: what cures it is its KV cache, not another $5.00 an hour."""
 
 
 def fleet_yaml(

@@ -51,8 +51,8 @@ class DemoStory:
         return (
             (self.documents_at, "planner: long documents fill the KV cache; requests queue, some are thrown out"),
             (self.crowds[0][0], "worker: a crowd of agents; the autoscaler starts replicas"),
-            (timedelta(minutes=30), "embedder: seen idle for 30 minutes, with what it costs"),
             (self.crowds[1][0], "worker: the crowd is back, and the volume with the weights is slow: a late start"),
+            (timedelta(minutes=30), "embedder: seen idle for 30 minutes, with what it costs"),
         )
 
 
