@@ -280,7 +280,7 @@ def ledger(*, down: int = 0) -> FakeLedger:
 def desk(books: FakeLedger | None = None, *, note: str = "", late: timedelta = timedelta(seconds=6)) -> Desk:
     """The desk of that fleet, ``late`` after its newest tick."""
     now = NOW + late
-    loops = dict.fromkeys(("tick", "scrape", "deliver", "retention"), NOW)
+    loops = dict.fromkeys(("tick", "deliver", "rollup", "prune"), NOW)
     return a_desk(
         books or ledger(),
         roles=ROLES,

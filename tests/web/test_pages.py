@@ -173,10 +173,10 @@ def test_the_list_filters_by_state(visit, state, title):
 
 def test_activity_filters_by_role_and_kind(visit):
     client = visit(showcase.desk())
-    assert "coder: queue closed" in client.get("/activity").text
+    assert "coder: queue build-up closed" in client.get("/activity").text
     only = client.get("/activity?role=worker&kind=outcomes").text
     assert "taken back after 3 min" in only
-    assert "coder: queue" not in only
+    assert "coder: queue build-up" not in only
     assert "Nothing happened." in client.get("/activity?role=embedder&kind=changes").text
 
 

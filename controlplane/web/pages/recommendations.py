@@ -11,7 +11,7 @@ from controlplane.model.keys import RecommendationId
 from controlplane.model.recommendation import RecommendationRecord
 from controlplane.web import links
 from controlplane.web.pages.render import Render, go, who
-from controlplane.web.views import recommendation, recommendations
+from controlplane.web.views import evidence, recommendation, recommendations
 
 POINTS = 240
 LONGEST_REASON = 500
@@ -29,8 +29,8 @@ def router(desk: Desk, render: Render) -> APIRouter:
 
     def show(request: Request, r: RecommendationRecord, *, refused: str = "", status: int = 200) -> HTMLResponse:
         x, now, cycle = r.recommendation, desk.now(), desk.latest()
-        readings = recommendation.readings(x)
-        begin, end = recommendation.window(r, now)
+        readings = evidence.readings(x)
+        begin, end = evidence.window(r, now)
         view = recommendation.page(
             r,
             decisions=desk.archive.decisions(recommendation=x.id, limit=20),

@@ -39,17 +39,22 @@ def segments(path: str) -> list[str]:
 
 
 def key(segment: str) -> str:
-    """A list index is shown as such."""
-    return f"[{segment}]" if segment.isdecimal() else segment
+    """A parent that is a place in a list is shown as such."""
+    return f"[{segment}]" if in_list(segment) else segment
+
+
+def in_list(segment: str) -> bool:
+    """An index, or the place behind the last element (RFC 6901)."""
+    return segment.isdecimal() or segment == "-"
 
 
 def _leaf(field: FieldChange, leaf: str, depth: int) -> list[DiffLine]:
-    pad = "  " * depth
+    name = f"{'  ' * depth}- " if in_list(leaf) else f"{'  ' * depth}{leaf}: "
     made = []
     if field.before is not None:
-        made.append(DiffLine(kind="del", text=f"- {pad}{key(leaf)}: {_scalar(field.before)}"))
+        made.append(DiffLine(kind="del", text=f"- {name}{_scalar(field.before)}"))
     if field.after is not None:
-        made.append(DiffLine(kind="add", text=f"+ {pad}{key(leaf)}: {_scalar(field.after)}"))
+        made.append(DiffLine(kind="add", text=f"+ {name}{_scalar(field.after)}"))
     return made
 
 
@@ -57,5 +62,11 @@ def _scalar(value: Any) -> str:
     """Strings that could be read as something else keep their quotes."""
     if not isinstance(value, str):
         return json.dumps(value)
-    risky = not value or value != value.strip() or value[0] in "-?:,[]{}#&*!|>'\"%@`0123456789" or "\n" in value
+    risky = (
+        not value
+        or value != value.strip()
+        or value[0] in "?:,[]{}#&*!|>'\"%@`0123456789"
+        or value.startswith("- ")
+        or "\n" in value
+    )
     return json.dumps(value, ensure_ascii=False) if risky else value

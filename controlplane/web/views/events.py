@@ -7,11 +7,12 @@ from enum import StrEnum
 
 from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
 from controlplane.model.finding import FindingRecord
-from controlplane.model.patch import Patch
+from controlplane.model.patch import FieldChange, Patch
 from controlplane.model.recommendation import Expectation, RecommendationRecord, State
 from controlplane.model.units import text
 from controlplane.web import links
 from controlplane.web.views import moments, wording
+from controlplane.web.views.diff import in_list
 from controlplane.web.views.quantity import money
 
 
@@ -66,19 +67,22 @@ OUTCOME_WORDS = {
 
 
 def fields(patch: Patch) -> str:
-    """``minReplicaCount 2 → 3``; the last part of each path with what it was and will be."""
-    said = [f"{_leaf(f.path)}{_scalar(f.before)} → {_scalar(f.after)}" for f in patch.fields[:2]]
+    """``minReplicaCount 2 → 3``, ``add --kv-cache-dtype=fp8``; the last part of each path with what happens to it."""
+    said = [_field(f) for f in patch.fields[:2]]
     return ", ".join(said) + (f" and {len(patch.fields) - 2} more" if len(patch.fields) > 2 else "")
 
 
 def _leaf(path: str) -> str:
     """A place in a list says nothing; what stands there does."""
     leaf = path.rsplit("/", 1)[-1]
-    return "" if leaf.isdecimal() else f"{leaf} "
+    return "" if in_list(leaf) else f"{leaf} "
 
 
-def _scalar(value: object) -> str:
-    return "none" if value is None else str(value)
+def _field(f: FieldChange) -> str:
+    leaf = _leaf(f.path)
+    if f.before is None:
+        return f"add {leaf}{f.after}"
+    return f"remove {leaf}{f.before}" if f.after is None else f"{leaf}{f.before} → {f.after}"
 
 
 def expected(e: Expectation) -> str:
@@ -90,12 +94,12 @@ def of_finding(r: FindingRecord) -> Iterable[Event]:
     """Opened, and closed when it is."""
     f = r.finding
     href = links.role(f.role)
-    name = wording.detector(f.detector)
+    name = wording.named(f.detector)
     yield Event(
         at=r.opened,
         kind=EventKind.FINDING,
         role=f.role,
-        dot="bad" if wording.TONES[f.severity] == "bad" else "warn",
+        dot=wording.TONES[f.severity] or "now",
         title=f"{f.role}: {f.summary}",
         note=f"{name} opened" + (f", for the {ordinal(r.number)} time" if r.number > 1 else ""),
         tag="" if r.closed else "open",
@@ -125,7 +129,7 @@ def of_recommendation(r: RecommendationRecord) -> Iterable[Event]:
         role=x.role,
         dot="now",
         title=x.title,
-        note=f"proposed for {x.role} · {fields(x.patch)} · {money(x.effect.dollars_per_hour)}",
+        note=" · ".join(s for s in ("proposed", fields(x.patch), money(x.effect.dollars_per_hour)) if s),
         tag=words,
         tag_tone=tone,
         href=href,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from controlplane.loop.desk import Health
 from controlplane.model.cycle import Cycle, Stop
-from controlplane.model.role import Mode, RoleSpec
+from controlplane.model.role import Mode, ReplicaState, RoleSpec
 from controlplane.web import links
 from controlplane.web.views import moments
 
@@ -76,7 +76,8 @@ def frame(
     """Put the frame together. ``waiting`` is how many recommendations wait for a person."""
     stale = cycle is not None and now - cycle.at > STALE_TICKS * tick
     sources = cycle.fleet.sources if cycle else ()
-    good = sum(s.ok for s in sources)
+    expected = starting(cycle)
+    good, begun = sum(s.ok for s in sources), sum(not s.ok and s.name in expected for s in sources)
     return Frame(
         fleet=fleet,
         nav=_nav(path, waiting),
@@ -84,12 +85,19 @@ def frame(
         modes=modes(roles),
         tick="no tick yet" if cycle is None else f"tick {moments.ago(cycle.at, now)}",
         tick_at="" if cycle is None else moments.iso(cycle.at),
-        targets=f"{good} of {len(sources)} targets" if sources else "no targets",
-        fresh=cycle is not None and not stale and good == len(sources) > 0,
+        targets=(f"{good} of {len(sources)} targets" if sources else "no targets")
+        + (f", {begun} starting" * (begun > 0)),
+        fresh=cycle is not None and not stale and good + begun == len(sources) > 0,
         stale=stale,
         stopped=stop is not None,
         user=user,
     )
+
+
+def starting(cycle: Cycle | None) -> frozenset[str]:
+    """Replicas that do not answer because they have only just been asked for: no cause for alarm."""
+    roles = cycle.fleet.roles.values() if cycle else ()
+    return frozenset(r.key.name for role in roles for r in role.replicas if r.state is ReplicaState.STARTING)
 
 
 def modes(roles: tuple[RoleSpec, ...]) -> str:
@@ -140,7 +148,7 @@ def _bars(
                 stale=True,
             )
         )
-    elif cycle is not None and (down := [s for s in cycle.fleet.sources if not s.ok]):
+    elif cycle is not None and (down := [s for s in cycle.fleet.sources if not s.ok and s.name not in starting(cycle)]):
         known = [s.last_good for s in down if s.last_good]
         since = f", the first since {moments.clock(min(known), now)}" if known else ""
         names = ", ".join(s.name for s in down[:3]) + (f" and {len(down) - 3} more" if len(down) > 3 else "")

@@ -113,9 +113,11 @@ def samples(now: datetime) -> Samples:
             Fact(label="Confidence", words="high", note="4 signals agree, 12 starts seen"),
         ),
         checks=(
-            CheckLine(passed=True, said="Step", number="+1 ≤ +2"),
-            CheckLine(passed=True, said="Data is fresh and complete", number="6 s, 2 of 2"),
-            CheckLine(passed=False, said="Cooldown", number="4 min < 10 min"),
+            CheckLine(sign="✓", css="y", words="agrees", said="the step is within its limit", number="+1 ≤ +2"),
+            CheckLine(sign="?", css="w", words="asks", said="mode is propose: a person approves", number="propose"),
+            CheckLine(
+                sign="✗", css="x", words="objects", said="too soon after the last change", number="4 min < 10 min"
+            ),
         ),
         diff=diff(
             Patch(

@@ -14,6 +14,7 @@ from controlplane.model.units import seconds_text, text
 from controlplane.web import links
 from controlplane.web.views import moments, wording
 from controlplane.web.views.fleet import Tag
+from controlplane.web.views.frame import starting
 
 MOST_SOURCES = 200
 """Sources that are listed; those in trouble come first, the rest is counted."""
@@ -61,6 +62,8 @@ class HealthPage:
     """Everything on the page."""
 
     sources: tuple[SourceLine, ...]
+    trouble: bool
+    """Any source does not answer."""
     more: int
     """Sources that are not listed."""
     sources_words: str
@@ -74,11 +77,12 @@ class HealthPage:
 
 
 LOOPS = {
-    "tick": "walk: look, decide, act",
-    "scrape": "read metrics pages",
+    "tick": "look, decide, act",
     "deliver": "send messages",
-    "retention": "forget what is past its time",
+    "rollup": "condense readings for the charts",
+    "prune": "forget what is past its time",
 }
+"""Name of a loop → what it does."""
 
 
 def page(
@@ -95,9 +99,11 @@ def page(
     ordered = sorted(sources, key=lambda s: (s.ok, s.kind, s.role or "", s.name))
     views: Mapping[RoleName, RoleView] = cycle.fleet.roles if cycle else {}
     took = cycle.took_seconds if cycle else {}
+    begun = starting(cycle)
     whole = sum(took.values())
     return HealthPage(
-        sources=tuple(_source(s, now) for s in ordered[:MOST_SOURCES]),
+        sources=tuple(_source(s, begun, now) for s in ordered[:MOST_SOURCES]),
+        trouble=any(not s.ok for s in sources),
         more=max(0, len(ordered) - MOST_SOURCES),
         sources_words=f"{sum(s.ok for s in sources)} of {len(sources)} answer",
         loops=_loops(health, tick=tick, now=now),
@@ -113,9 +119,11 @@ def _short(seconds: float) -> str:
     return seconds_text(seconds) if seconds >= 0.001 else "under 1 ms"
 
 
-def _source(s: SourceHealth, now: datetime) -> SourceLine:
+def _source(s: SourceHealth, begun: frozenset[str], now: datetime) -> SourceLine:
     if s.ok:
         state = Tag(words="fine", tone="ok")
+    elif s.name in begun:
+        state = Tag(words="starting", tone="warn")
     elif s.fault is not None:
         state = Tag(words=s.fault.value, tone="bad")
     else:
@@ -149,7 +157,7 @@ def _loops(health: Health, *, tick: timedelta, now: datetime) -> tuple[LoopLine,
         )
         made.append(
             LoopLine(
-                name=f"{name}: {LOOPS[name].partition(': ')[2] or LOOPS[name]}" if name in LOOPS else name,
+                name=f"{name}: {LOOPS[name]}" if name in LOOPS else name,
                 state=state,
                 last=moments.ago(last, now) if last else "never",
                 error=error,

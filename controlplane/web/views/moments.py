@@ -28,7 +28,9 @@ def span(length: timedelta) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """``6 s ago``; an instant ahead of ``now`` is just now."""
+    """``6 s ago``; less than a second, or an instant ahead of ``now``, is just now."""
+    if now - at < timedelta(seconds=1):
+        return "just now"
     return f"{span(now - at)} ago"
 
 

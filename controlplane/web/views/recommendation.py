@@ -2,26 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controlplane.model.change import ChangeRecord
 from controlplane.model.cycle import Cycle
-from controlplane.model.decision import Decision, Verdict
+from controlplane.model.decision import Check, Decision, Verdict
 from controlplane.model.finding import Evidence, FindingRecord
 from controlplane.model.history import RoleHistory
-from controlplane.model.limit import Limit
-from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Recommendation, RecommendationRecord, State
 from controlplane.model.units import text
+from controlplane.recommend.patches import actionable
 from controlplane.web import links
 from controlplane.web.views import charts, moments, wording
 from controlplane.web.views.diff import DiffLine, diff
 from controlplane.web.views.events import Event, EventKind, expected, fields, of_change, of_finding, of_recommendation
+from controlplane.web.views.evidence import evidence_charts, window
 from controlplane.web.views.fleet import Tag
 from controlplane.web.views.quantity import money
-
-MOST_CHARTS = 6
-COLOURS = ("c1", "c3", "c2", "c4")
 
 VERDICTS = {
     Verdict.APPLY: Tag(words="will be applied", tone="ok"),
@@ -54,7 +51,11 @@ class Fact:
 class CheckLine:
     """What one guardrail said."""
 
-    passed: bool
+    sign: str
+    """``✓`` agrees, ``✗`` objects, ``?`` asks a person."""
+    css: str
+    words: str
+    """The sign in a word, for those who cannot see it."""
     said: str
     number: str
 
@@ -72,6 +73,10 @@ class RecommendationPage:
     state: Tag
     open: bool
     expired: bool
+    advice: bool
+    """Nothing of it can be written by us: it is for a person to do."""
+    held: str
+    """Why it would not be applied even when approved."""
     decided: str
     """Who decided, when and why; empty while nobody has."""
     proofs: tuple[Proof, ...]
@@ -119,6 +124,8 @@ def page(
         state=Tag(words=words, tone=tone),
         open=record.state is State.OPEN,
         expired=record.state is State.OPEN and now > until,
+        advice=not actionable(x.patch),
+        held=decision.because if decision and decision.verdict is Verdict.HOLD else "",
         decided=_decided(record, now),
         proofs=tuple(_proof(e, now) for e in x.evidence),
         charts=evidence_charts(x, past, findings, mine, begin=begin, end=end),
@@ -127,8 +134,8 @@ def page(
         diff=diff(x.patch),
         undo=diff(x.undo),
         facts=_facts(record, cycle, now),
-        checks=tuple(CheckLine(passed=c.passed, said=c.said, number=c.number) for c in checks),
-        agree=f"{sum(c.passed for c in checks)} of {len(checks)} agree" if checks else "not asked yet",
+        checks=tuple(_check(c) for c in sorted(checks, key=lambda c: c.passed)),
+        agree=_agree(checks),
         verdict=VERDICTS[decision.verdict] if decision else None,
         verdict_because=decision.because if decision else "",
         history=_history(record, decisions, findings, mine),
@@ -142,6 +149,20 @@ def current(x: Recommendation, decisions: Sequence[Decision], cycle: Cycle | Non
     """The newest decision about it: of the last tick if it was weighed then, else the newest stored."""
     of_tick = (d for d in (cycle.decisions if cycle else ()) if d.recommendation_id == x.id)
     return next(of_tick, decisions[0] if decisions else None)
+
+
+def _check(c: Check) -> CheckLine:
+    sign, css, words = (
+        ("✓", "y", "agrees") if c.passed else ("?", "w", "asks") if c.answerable else ("✗", "x", "objects")
+    )
+    return CheckLine(sign=sign, css=css, words=words, said=c.said, number=c.number)
+
+
+def _agree(checks: Sequence[Check]) -> str:
+    if not checks:
+        return "not asked yet"
+    ask = sum(c.answerable and not c.passed for c in checks)
+    return f"{sum(c.passed for c in checks)} of {len(checks)} agree" + (f", {ask} asks you" if ask else "")
 
 
 def _decided(r: RecommendationRecord, now: datetime) -> str:
@@ -178,7 +199,7 @@ def _facts(record: RecommendationRecord, cycle: Cycle | None, now: datetime) -> 
         Fact(label="Confidence", words=x.confidence.level.value, note="; ".join(x.confidence.reasons)),
         Fact(label="Risk if done", words=f"{x.risk.level}: {x.risk.if_done}"),
         Fact(label="Risk if not", words=x.risk.if_not),
-        Fact(label="Undo", words=fields(x.undo)),
+        Fact(label="Undo", words=fields(x.undo) if actionable(x.patch) else ""),
     ]
     if record.state is State.OPEN:
         facts.append(Fact(label="Good until", words=moments.minute(until, now), note="then it is asked anew"))
@@ -202,64 +223,11 @@ def _history(
         *(e for f in named for e in of_finding(f)),
         *of_recommendation(record),
         *(e for c in mine for e in of_change(c)),
-        *(_held(d) for d in decisions if d.objections),
+        *(_held(d) for d in decisions if d.verdict is Verdict.HOLD),
     ]
     return tuple(sorted(made, key=lambda e: e.at, reverse=True))
 
 
 def _held(d: Decision) -> Event:
-    said = "; ".join(f"{c.said} {c.number}".strip() for c in d.objections)
-    return Event(at=d.at, kind=EventKind.APPROVAL, role=d.recommendation.role, dot="warn", title=d.because, note=said)
-
-
-def readings(x: Recommendation) -> tuple[Reading, ...]:
-    """What its evidence is measured in, without repetition."""
-    return tuple(dict.fromkeys(e.reading for e in x.evidence if e.reading is not None))[:MOST_CHARTS]
-
-
-def window(record: RecommendationRecord, now: datetime) -> tuple[datetime, datetime]:
-    """From well before the first evidence to now, or to two hours after it was last proposed."""
-    x = record.recommendation
-    begins = [e.since for e in x.evidence if e.since] + [record.opened]
-    end = min(now, record.seen + timedelta(hours=2))
-    return min(min(begins) - timedelta(minutes=25), end - timedelta(hours=1)), end
-
-
-def evidence_charts(
-    x: Recommendation,
-    past: RoleHistory | None,
-    findings: Sequence[FindingRecord],
-    changes: Sequence[ChangeRecord],
-    *,
-    begin: datetime,
-    end: datetime,
-) -> tuple[charts.Chart, ...]:
-    """One small chart per reading of the evidence, with the limit it is held against."""
-    if past is None or not past.at:
-        return ()
-    made = []
-    for i, reading in enumerate(readings(x)):
-        about = reading.about
-        held = [e for e in x.evidence if e.reading is reading and e.limit is not None]
-        plan = charts.Plan(
-            id=reading.value,
-            title=about.words[0].upper() + about.words[1:],
-            unit=about.unit,
-            lines=((reading, about.words, COLOURS[i % len(COLOURS)], "step" if "replicas_" in reading else ""),),
-            top=1.0 if about.unit.value == "ratio" else None,
-        )
-        limits = [Limit(reading=reading, comparison=e.comparison, value=e.limit or 0.0, words="limit") for e in held]
-        named = [f for f in findings if f.finding.id in x.findings]
-        made.append(
-            charts.draw(
-                plan,
-                past,
-                begin=begin,
-                end=end,
-                limits=limits,
-                findings=named,
-                changes=changes,
-                sources={e.reading: e.query for e in held if e.reading},
-            )
-        )
-    return tuple(made)
+    said = "; ".join(f"{c.said} ({c.number})" if c.number else c.said for c in d.objections if not c.answerable)
+    return Event(at=d.at, kind=EventKind.APPROVAL, role=d.recommendation.role, dot="warn", title="held back", note=said)

@@ -20,6 +20,16 @@ SHORT = {
 }
 """Detectors in one or two words; any other id is written with spaces."""
 
+NAMES = {
+    "queue-buildup": "queue build-up",
+    "ttft-objective": "TTFT over its objective",
+    "itl-objective": "ITL over its objective",
+    "kv-pressure": "KV cache pressure",
+    "preemption-storm": "preemption storm",
+    "prefix-collapse": "prefix cache collapse",
+}
+"""Detectors as a sentence names them; any other id is written with spaces."""
+
 IDLE = frozenset({"low-utilisation"})
 """Detectors whose money is money spent on nothing."""
 
@@ -62,9 +72,14 @@ def detector(id_: str) -> str:
     return SHORT.get(id_, id_.replace("-", " "))
 
 
+def named(id_: str) -> str:
+    """A detector as a sentence names it."""
+    return NAMES.get(id_, id_.replace("-", " "))
+
+
 def finding_words(ids: tuple[str, ...]) -> str:
-    """``queue, KV cache`` from finding ids (detector and role)."""
-    return ", ".join(detector(id_.partition(":")[0]) for id_ in ids)
+    """``queue build-up, KV cache pressure`` from finding ids (detector and role)."""
+    return ", ".join(named(id_.partition(":")[0]) for id_ in ids)
 
 
 def gpus(spec: GpuSpec) -> str:
