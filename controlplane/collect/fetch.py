@@ -81,14 +81,14 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, url: str, *, bearer: str | None = None, deadline: float | None = None) -> Body:
-        """Fetch ``url``.
+    async def get(self, place: str | URL, *, bearer: str | None = None, deadline: float | None = None) -> Body:
+        """Fetch ``place``.
 
         Compressed answers cost the engine's event loop more than the network, so we ask for plain text; gzip is
         understood all the same.
 
         Args:
-            url: what to fetch.
+            place: what to fetch; a URL object that is kept saves taking the text apart each time.
             bearer: token for the Authorization header; it goes to this host only, as redirects are refused.
             deadline: real seconds for the whole answer; the limits' own when left out.
 
@@ -100,7 +100,7 @@ class Fetcher:
         seconds = self._limits.deadline.total_seconds() if deadline is None else deadline
         headers = None if bearer is None else {"Authorization": f"Bearer {bearer}"}
         try:
-            place = URL(url)
+            place = URL(place)
         except ValueError:
             raise SourceError(Fault.NAME, "not a URL") from None
         try:

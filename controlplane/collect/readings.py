@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from yarl import URL
+
 from controlplane.collect.exposition import PageReader
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.page import Fault, Scrape, Target
@@ -53,6 +55,8 @@ class Watched:
 
     target: Target
     reader: PageReader
+    place: str | URL
+    """The target's URL, taken apart once."""
     scrape: Scrape | None = None
     last_good: datetime | None = None
     scrapes: int = 0

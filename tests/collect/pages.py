@@ -1,5 +1,6 @@
 """Metrics pages for tests: real ones, and generated ones that are right by construction."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def escaped(text: str) -> str:
 
 def number_text(value: float) -> str:
     """A number as servers write it."""
-    if value != value:
+    if math.isnan(value):
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"

@@ -28,7 +28,7 @@ def target(url: str) -> Target:
 async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - the scraper tells nobody; a test may ask
             await asyncio.sleep(0.01)
 
 
@@ -175,7 +175,7 @@ async def test_moments_are_spread_over_the_interval():
             await until(lambda: len(scraper.readings()) == 60 and all(r.scrapes >= 3 for r in scraper.readings()))
     regular = sorted(moments[-60:])
     fullest = max(sum(1 for m in regular if start <= m < start + 0.1) for start in (i / 10 for i in range(10)))
-    assert fullest < 20
+    assert fullest < 30, "a quarter of the targets belongs to each of four moments"
 
 
 async def test_pages_of_replicas_share_their_layout():

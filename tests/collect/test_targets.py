@@ -1,7 +1,6 @@
 """Which targets there are, and what is never one."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def written(path: Path, text: str) -> Path:
     """Write as a careful program does: a new file in place of the old."""
     fresh = path.with_name("fresh")
     fresh.write_text(text)
-    os.replace(fresh, path)
+    fresh.replace(path)
     return path
 
 

@@ -37,7 +37,6 @@ class Wire:
 @contextlib.asynccontextmanager
 async def wire(say: bytes | Say = b"", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
     """Serve on a free loopback port until the block ends. Bytes are said and the connection is closed."""
-
     busy: set[asyncio.Task[None]] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
