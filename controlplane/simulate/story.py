@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from math import pi, sin
+from math import cos, pi, sin
 
 from controlplane.simulate.costs import ENCODER_600M_L40, LLAMA_8B_A100, LLAMA_70B_FP8_2XH100
 from controlplane.simulate.shape import ClusterShape, ColdStart, NodeShape, RoleShape
@@ -65,6 +65,27 @@ class Steady:
     def mood(self, at: float) -> Mood:  # noqa: ARG002 - the port's signature
         """The one it was made with."""
         return self.always
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diurnal:
+    """Days and nights: sessions follow a wave of 24 hours."""
+
+    quiet: float = 2.0
+    """Sessions per minute at the quietest moment, twelve hours from ``peak``."""
+    busy: float = 10.0
+    """Sessions per minute at the peak."""
+    peak: float = 15.0
+    """Hour of the day of the peak."""
+    begins: float = 0.0
+    """Hour of the day at which the fleet starts."""
+    otherwise: Mood = field(default_factory=Mood)
+
+    def mood(self, at: float) -> Mood:
+        """More sessions by day than by night."""
+        hour = self.begins + at / 3600
+        share = (1 + cos(2 * pi * (hour - self.peak) / 24)) / 2
+        return replace(self.otherwise, sessions_per_minute=self.quiet + (self.busy - self.quiet) * share)
 
 
 def reference_cluster(*, dcgm: str = "4.8") -> ClusterShape:

@@ -9,14 +9,10 @@ from controlplane.simulate.deployment import Phase
 from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.kube_page import kube_page
 from controlplane.simulate.shape import ClusterShape
-from controlplane.simulate.story import DemoStory, reference_cluster
+from controlplane.simulate.story import DemoStory, Diurnal, reference_cluster
 from tests.simulate.watching import START, a_fleet
 
 MINUTE = timedelta(minutes=1)
-
-
-def finished(fleet: Fleet) -> int:
-    return sum(p.engine.tally.finished for p in fleet.pods if p.engine is not None)
 
 
 def only(cluster: ClusterShape, name: str, **changed: object) -> ClusterShape:
@@ -149,3 +145,19 @@ def test_roles_share_a_gpu_by_their_parts(share: float):
     held = [p.seats for p in fleet.deployments["embedder"].pods + fleet.deployments["reranker"].pods]
     gpus = {s.gpu for seats in held for s in seats}
     assert len(gpus) == (1 if share == 0.25 else 2)
+
+
+@pytest.mark.parametrize(("hour", "rate"), [(15, 10.0), (3, 2.0), (9, 6.0), (39, 10.0)])
+def test_days_are_busier_than_nights(hour: float, rate: float):
+    assert Diurnal().mood(hour * 3600).sessions_per_minute == pytest.approx(rate)
+    assert Diurnal(begins=9).mood((hour - 9) * 3600).sessions_per_minute == pytest.approx(rate)
+
+
+def test_no_sessions_without_a_rate_and_a_ceiling_on_those_at_once():
+    quiet = a_fleet(reference_cluster(), sessions_per_minute=0.0)
+    quiet.advance(START + 10 * MINUTE)
+    assert quiet.traffic.sessions_started == 0
+    flooded = a_fleet(reference_cluster(), sessions_per_minute=600.0)
+    flooded.advance(START + 3 * MINUTE)
+    assert flooded.traffic.sessions_started - flooded.traffic.sessions_finished <= 28
+    assert flooded.traffic.sessions_refused > 0
