@@ -81,8 +81,8 @@ def _role(
     past = record(past, Tick(now, through, counted.expected), now)
     held = [world.held_by(r) for r in seen if r.gauges] if world.devices else []
 
-    values = from_sample(sample, scraped=bool(seen))
-    values |= current(seen, counted)
+    values = current(seen, counted)
+    values |= from_sample(sample, scraped=bool(seen))  # whoever asked Prometheus also knows who answered it
     values |= over_windows(past.flows, now, history.step)
     values |= gpu_readings(held, counted)
     values |= replica_counts(seen, counted, workload)
