@@ -303,6 +303,15 @@ def test_the_same_is_not_written_twice():
     assert "hands.mode" in dry.said
 
 
+def test_what_did_harm_is_not_tried_again_that_day():
+    """Or a release and its undo would take turns for ever."""
+    harmful, undone = done(200, least(3, 2), outcome=OutcomeState.WORSE), done(150, least(2, 3))
+    assert Repeat().check(a_case(least(3, 2), past=after(harmful, undone))).said == (
+        "the same made things worse at 08:40 UTC"
+    )
+    assert Repeat().check(a_case(least(3, 2), past=after(done(200, least(3, 2)), undone))).passed
+
+
 def test_no_back_and_forth():
     assert not Reversal().check(a_case(least(3, 2), past=after(done(29)))).passed
     assert Reversal().check(a_case(least(3, 2), past=after(done(31)))).passed
