@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from controlplane.simulate.deployment import Phase
-from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.kube_page import kube_page
 from controlplane.simulate.shape import ClusterShape
 from controlplane.simulate.story import DemoStory, Diurnal, reference_cluster
