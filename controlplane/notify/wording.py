@@ -79,7 +79,7 @@ def _storm(notes: Sequence[Note]) -> Block:
     proposed = sum(n.kind is NoteKind.PROPOSED for n in notes)
     roles = {n.role for n in trouble}
     title = f"🔴 {len(roles)} roles are in trouble at once" if trouble else f"🟢 {over} findings resolved at once"
-    causes = Counter(n.key.split(":")[1] for n in trouble)
+    causes = Counter(_cause(n) for n in trouble)
     said = [f"{blocks.line(cause, 100)}: {count}" for cause, count in causes.most_common(10)]
     if proposed:
         said.append(f"recommendations: {proposed}")
@@ -97,3 +97,8 @@ def _storm(notes: Sequence[Note]) -> Block:
         [blocks.header(title), blocks.section(" · ".join(said) or " "), *sections],
         more="More happened than fits into a message: see the page.",
     )
+
+
+def _cause(note: Note) -> str:
+    """The detector in the key ``finding:queue-buildup:planner#1``."""
+    return note.key.removeprefix("finding:").partition(":")[0] or "unknown"

@@ -54,7 +54,8 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 
 
 def middle(spans: Sequence[tuple[float, float]]) -> str:
-    return f"{statistics.median(c for c, _ in spans):.0f} ms CPU ({statistics.median(w for _, w in spans):.0f} by the clock)"
+    cpu, wall = (statistics.median(column) for column in zip(*spans, strict=True))
+    return f"{cpu:.0f} ms CPU ({wall:.0f} by the clock)"
 
 
 @pytest.mark.bench
