@@ -32,6 +32,7 @@ test: check
 artifacts: setup
 	$(BIN)/controlplane generate docs/examples/reference-fleet.yaml
 	$(BIN)/controlplane config schema > docs/fleet.schema.json
+	$(BIN)/python -m tools.docs
 
 demo: setup
 	$(BIN)/controlplane demo

@@ -16,7 +16,7 @@ TITLES = {
 HEAD = """# Metrics we read
 
 Generated from `controlplane/promql/`; do not edit. To write it anew:
-`python -m controlplane.promql.document > docs/metrics.md`
+`make artifacts`
 
 A reading that is absent is unknown, never zero. Where several metrics of one source feed the same reading, the first
 in the list that a page has is used, so a version that shows an old and a new name counts once. Sums need 90 % of the
@@ -58,6 +58,3 @@ def _table(found: Iterable[Metric]) -> list[str]:
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 
-
-if __name__ == "__main__":
-    print(markdown(), end="")

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,13 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -96,7 +102,7 @@ def test_pure_packages_touch_neither_the_world_nor_the_clock_nor_chance():
         wrong += [f"{where(path)} imports {name}" for name in imports(path) if name.split(".")[0] in NEVER_IN_PURE]
         wrong += [
             f"{where(path)}:{node.lineno} calls {node.func.attr}"
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree(path))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr in {"now", "today", "utcnow"}
@@ -105,7 +111,7 @@ def test_pure_packages_touch_neither_the_world_nor_the_clock_nor_chance():
         ]
         wrong += [
             f"{where(path)}:{node.lineno} calls {node.func.id}"
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree(path))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in {"open", "print", "input"}
@@ -127,7 +133,7 @@ def test_every_module_says_its_one_idea_first():
     silent = [
         where(path)
         for path in modules()
-        if "migrations/versions" not in where(path) and not ast.get_docstring(ast.parse(path.read_text()))
+        if "migrations/versions" not in where(path) and not ast.get_docstring(tree(path))
     ]
     assert not silent
 

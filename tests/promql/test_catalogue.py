@@ -14,7 +14,7 @@ NOT_FROM_SIGNALS = {Reading.COVERAGE, Reading.DOLLARS_PER_HOUR}
 
 
 def test_the_metrics_page_of_the_docs_is_up_to_date():
-    assert DOCS.read_text() == markdown(), "write it anew: python -m controlplane.promql.document > docs/metrics.md"
+    assert DOCS.read_text() == markdown(), "write it anew: make artifacts"
 
 
 @pytest.mark.parametrize("reading", [r for r in Reading if r not in NOT_FROM_SIGNALS])

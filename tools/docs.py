@@ -1,0 +1,18 @@
+"""Writes the documents that are made from the code: `make artifacts` runs it, tests fail when one is stale."""
+
+from pathlib import Path
+
+from controlplane.promql.document import markdown
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+WRITTEN = {"metrics.md": markdown}
+
+
+def main() -> None:
+    """Write them all."""
+    for name, text in WRITTEN.items():
+        (DOCS / name).write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
