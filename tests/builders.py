@@ -86,7 +86,7 @@ def a_spec(
     least: int = 1,
     most: int = 8,
     price: float | None = 2.5,
-    gpus: float = 2,
+    gpus: float = 2.0,
     ttft: float | None = 2.0,
     itl: float | None = 0.06,
     mode: Mode = Mode.PROPOSE,

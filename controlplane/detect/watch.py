@@ -67,12 +67,18 @@ def sustained(
         at = ticks[i]
         if (since or newest) - at > longest:
             break
-        row = [_finite(column[i]) for column in required]
-        if None in row:
+        row: list[Number] = []
+        for column in required:
+            value = column[i]
+            if value is None or not isfinite(value):
+                break
+            row.append(value)
+        if len(row) < len(required):
             if since is None:
                 return None
             continue
-        if not holds(*row, *[_finite(column[i]) for column in optional]):
+        row += [_finite(column[i]) for column in optional]
+        if not holds(*row):
             break
         since, known = at, known + 1
         if not complete and newest - at >= span:

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from controlplane.decide.guardrail import Case, fine, objection
 from controlplane.model.decision import Check
-from controlplane.model.fleet import SourceHealth
-from controlplane.model.keys import ReplicaKey
+from controlplane.model.fleet import Fleet
+from controlplane.model.keys import RoleName
 from controlplane.model.role import ReplicaState
 
 
@@ -20,21 +20,24 @@ class FleetHealth:
     """Share of the sources (0..1) that may be silent."""
 
     def check(self, case: Case) -> Check:
-        starting = {
-            replica.key
-            for role in case.fleet.roles.values()
-            for replica in role.replicas
-            if replica.state is ReplicaState.STARTING
-        }
-        expected = [source for source in case.fleet.sources if not _starts(source, starting)]
-        silent = sum(not source.ok for source in expected)
-        number = f"{silent} of {len(expected)} silent"
+        sources = case.fleet.sources
+        quiet = [source for source in sources if not source.ok]
+        excused = _starting(case.fleet) if quiet else frozenset()
+        silent = sum(source.role is None or (source.role, source.name) not in excused for source in quiet)
+        expected = len(sources) - (len(quiet) - silent)
+        number = f"{silent} of {expected} silent"
         if not expected:
             return objection(self.id, "no source is known to answer", "0 sources")
-        if silent > self.unknown * len(expected):
+        if silent > self.unknown * expected:
             return objection(self.id, "too much of the fleet cannot be seen: observe only", number)
         return fine(self.id, "the fleet can be seen", number)
 
 
-def _starts(source: SourceHealth, starting: set[ReplicaKey]) -> bool:
-    return source.role is not None and ReplicaKey(source.role, source.name) in starting
+def _starting(fleet: Fleet) -> frozenset[tuple[RoleName, str]]:
+    """Role and name of the replicas that are still starting."""
+    return frozenset(
+        (role.name, replica.key.name)
+        for role in fleet.roles.values()
+        for replica in role.replicas
+        if replica.state is ReplicaState.STARTING
+    )
