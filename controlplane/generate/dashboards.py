@@ -14,6 +14,8 @@ from controlplane.promql import exported as ours
 from controlplane.settings.schema import Settings
 
 ROLE = '{role=~"$role"}'
+NONE = f"sum({ours.BUILD_INFO.name}) * 0"
+"""Zero while the control plane is there to count, nothing while it is not."""
 
 
 def fleet_dashboard(settings: Settings, source: str) -> dict[str, Any]:
@@ -47,10 +49,15 @@ def _now() -> Row:
         ),
         ("Tokens", "sum(llm_role:tokens_delivered:rate5m)", "short", "Prompt and output tokens delivered per second."),
         ("Requests waiting", "sum(llm_role:requests_waiting:sum)", "short", "Queued requests of all roles."),
-        ("Open findings", f"sum({ours.FINDINGS.name})", "short", "What the control plane has found and is not over."),
+        (
+            "Open findings",
+            f"sum({ours.FINDINGS.name}) or {NONE}",
+            "short",
+            "What the control plane has found and is not over.",
+        ),
         (
             "Open recommendations",
-            f'sum({ours.RECOMMENDATIONS.name}{{state="open"}})',
+            f'sum({ours.RECOMMENDATIONS.name}{{state="open"}}) or {NONE}',
             "short",
             "Changes that wait for a person.",
         ),

@@ -45,7 +45,7 @@ def _rules(settings: Settings) -> Iterator[Record]:
         buckets = f"llm_role:{stem}_seconds_bucket:rate5m"
         yield Record(name=buckets, expr=_joined("sum", f"llm_pod:{stem}_seconds_bucket:rate5m", "runtime", "le"))
         for q in QUANTILES:
-            expr = f"histogram_quantile({q}, {buckets})"
+            expr = f"histogram_quantile({q}, {buckets}) >= 0"  # without traffic it is NaN: then nothing is recorded
             yield Record(name=f"llm_role:{stem}_seconds:quantile5m", expr=expr, labels={"quantile": q})
     yield from _objectives(settings)
 

@@ -160,6 +160,15 @@ def test_no_cost_per_token_without_tokens(promtool_binary: Path, tmp_path: Path)
 
 
 @pytest.mark.real
+def test_no_latency_is_recorded_without_traffic(promtool_binary: Path, tmp_path: Path) -> None:
+    """A quantile over buckets that do not move is NaN; a chart shows a gap, and no alert compares with it."""
+    series = {f"vllm:num_requests_running{{{PLANNER}}}": "0x180"}
+    for le in ("0.5", "+Inf"):
+        series[f'vllm:time_to_first_token_seconds_bucket{{{PLANNER},le="{le}"}}'] = "7x180"
+    check(promtool_binary, tmp_path, "reference-fleet", series, {"llm_role:ttft_seconds:quantile5m": []})
+
+
+@pytest.mark.real
 def test_old_and_new_names_count_once_and_both_are_read(promtool_binary: Path, tmp_path: Path) -> None:
     """Version 0.10 of vLLM shows both names of the KV gauge; a pod with only the old one is read as well."""
     series = {
