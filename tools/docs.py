@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from controlplane.promql.document import markdown
+from tools import thinking_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-WRITTEN = {"metrics.md": markdown}
+WRITTEN = {"metrics.md": markdown, "detectors.md": thinking_page.markdown}
 
 
 def main() -> None:
