@@ -31,7 +31,6 @@ from controlplane.collect.prometheus import PrometheusSource
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.scraper import Scraper
 from controlplane.collect.targets import Provider, Targets, TargetsFile, static
-from controlplane.decide.guardrails.freeze import Freeze, FreezeWindow
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk, Health
 from controlplane.loop.policy import Policy
@@ -228,15 +227,12 @@ class _Server(uvicorn.Server):
 def policy_of(settings: Settings) -> Policy:
     """How the pure part thinks about this fleet."""
     parts = settings.policy_parts()
-    windows = tuple(
-        FreezeWindow(schedule=f.schedule, duration=f.duration, timezone=f.timezone, why=f.why) for f in settings.freeze
-    )
     return Policy(
         fleet=settings.fleet,
         roles=settings.role_specs(),
         detectors=parts.detectors,
         recommenders=parts.recommenders,
-        guardrails=tuple(replace(g, windows=windows) if isinstance(g, Freeze) else g for g in parts.guardrails),
+        guardrails=parts.guardrails,
         budget_dollars_per_hour=settings.budget.dollars_per_hour if settings.budget else None,
     )
 

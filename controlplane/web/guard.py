@@ -23,6 +23,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+ANY_HOST_PATHS = frozenset({"/metrics"})
+"""A Prometheus in the cluster calls us by pod address or Service name; a page of numbers is no prize for a rebinder."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -72,7 +74,7 @@ class Guard:
         if path in OPEN_PATHS:
             return None
         host = _host(headers.get("host", ""))
-        if host not in self._hosts:
+        if host not in self._hosts and path not in ANY_HOST_PATHS:
             return _problem(
                 421, "Misdirected request", "this server does not answer to that host name; set serve.public_url"
             )

@@ -87,6 +87,12 @@ def test_another_host_name_is_not_answered(house):
     assert house.client(host="[broken").get("/api/v1/fleet").status_code == 421
 
 
+def test_a_prometheus_in_the_cluster_may_call_us_by_any_name_but_needs_the_token(house):
+    assert house.client(host="10.1.2.3:8700").get("/metrics").status_code == 200
+    house.token = TOKEN
+    assert house.client(host="10.1.2.3:8700").get("/metrics").status_code == 401
+
+
 def test_a_large_body_is_refused_before_it_is_read(house):
     answer = house.client().post("/api/v1/stop", json={"on": True, "reason": "x" * LARGEST_BODY})
     assert answer.status_code == 413

@@ -12,7 +12,9 @@ from tests.builders import NOON
 def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
     return {
         family.name + ("_total" if family.type == "counter" else ""): {
-            tuple(value for _, value in sorted(s.labels.items())): s.value for s in family.samples if not s.name.endswith("_created")
+            tuple(value for _, value in sorted(s.labels.items())): s.value
+            for s in family.samples
+            if not s.name.endswith("_created")
         }
         for family in text_string_to_metric_families(text)
     }
