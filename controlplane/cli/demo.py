@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=8700, metavar="N", help="port of the pages (default 8700; 0: a free one)"
     )
     parser.add_argument(
-        "--speed", type=float, default=30.0, metavar="X", help="how much faster time runs, up to 120 (default 30)"
+        "--speed", type=float, default=20.0, metavar="X", help="how much faster time runs, up to 120 (default 20)"
     )
     parser.add_argument("--for", dest="real_time", metavar="DURATION", help="end after this much real time: 90s, 3m")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
