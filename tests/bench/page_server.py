@@ -12,6 +12,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import ClassVar
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=1.0.0; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
 PACKED = HEAD.replace(b"Content-Length", b"Content-Encoding: gzip\r\nContent-Length")
@@ -28,10 +29,10 @@ def answers(pages: list[bytes], roles: int, *, packed: bool) -> list[list[bytes]
 class Engine(asyncio.Protocol):
     """One connection."""
 
-    said: list[list[bytes]]
-    packed: list[list[bytes]]
-    turns: Counter[bytes] = Counter()
-    fetched: Counter[str] = Counter()
+    said: ClassVar[list[list[bytes]]]
+    packed: ClassVar[list[list[bytes]]]
+    turns: ClassVar[Counter[bytes]] = Counter()
+    fetched: ClassVar[Counter[str]] = Counter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

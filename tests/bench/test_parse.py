@@ -37,7 +37,8 @@ def test_the_repeated_scrape_of_a_real_page_is_read_at_least_40_times_faster():
     print(
         f"\nvLLM 0.32.0 page, {len(first)} bytes, {samples} samples, all moving counters changed:"
         f"\n  prometheus_client {theirs:8.3f} ms"
-        f"\n  ours, known       {ours:8.3f} ms  {theirs / ours:5.1f} times faster, {samples / ours / 1000:.1f} M samples/s"
+        f"\n  ours, known       {ours:8.3f} ms  {theirs / ours:5.1f} times faster,"
+        f" {samples / ours / 1000:.1f} M samples/s"
         f"\n  ours, wanted only {less:8.3f} ms  {theirs / less:5.1f} times faster"
         f"\n  ours, first time  {cold:8.3f} ms  {theirs / cold:5.1f} times faster"
     )

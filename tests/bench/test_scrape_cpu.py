@@ -19,7 +19,7 @@ MEASURED = 30.0
 
 @pytest.mark.parametrize("plain", [False, True], ids=["as vLLM answers", "never compressed"])
 def test_a_page_costs_less_than_it_costs_prometheus(prometheus_binary: Path, tmp_path: Path, plain: bool):
-    """vLLM compresses for those who ask, as Prometheus does and we do not."""
+    """A vLLM server compresses for those who ask, as Prometheus does and we do not."""
     with engines(roles=20, plain=plain) as url:
         address = url.removeprefix("http://")
         settings = {
