@@ -109,7 +109,7 @@ def page(
     """Put the page together. Lists are newest first and about this recommendation or its role."""
     x = record.recommendation
     words, tone = wording.STATE_WORDS[record.state]
-    decision = current(x, decisions, cycle)
+    decision = current(record, decisions, cycle)
     checks = decision.checks if decision else ()
     mine = [c for c in changes if c.change.recommendation.id == x.id]
     until = record.seen + x.good_for
@@ -145,9 +145,14 @@ def page(
     )
 
 
-def current(x: Recommendation, decisions: Sequence[Decision], cycle: Cycle | None) -> Decision | None:
-    """The newest decision about it: of the last tick if it was weighed then, else the newest stored."""
-    of_tick = (d for d in (cycle.decisions if cycle else ()) if d.recommendation_id == x.id)
+def current(record: RecommendationRecord, decisions: Sequence[Decision], cycle: Cycle | None) -> Decision | None:
+    """The decision to show: of the last tick if it was weighed then, else the newest stored.
+
+    Once it is applied, the one that applied it: what was weighed again afterwards says nothing about it.
+    """
+    if record.state is State.APPLIED:
+        return next((d for d in decisions if d.verdict is Verdict.APPLY), None)
+    of_tick = (d for d in (cycle.decisions if cycle else ()) if d.recommendation_id == record.recommendation.id)
     return next(of_tick, decisions[0] if decisions else None)
 
 
@@ -223,7 +228,7 @@ def _history(
         *(e for f in named for e in of_finding(f)),
         *of_recommendation(record),
         *(e for c in mine for e in of_change(c)),
-        *(_held(d) for d in decisions if d.verdict is Verdict.HOLD),
+        *(_held(d) for d in decisions if d.verdict is Verdict.HOLD and (not mine or d.at < mine[-1].change.at)),
     ]
     return tuple(sorted(made, key=lambda e: e.at, reverse=True))
 
