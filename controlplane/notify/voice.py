@@ -53,9 +53,12 @@ class OutboxVoice:
 
     def deliver(self, now: datetime) -> int:
         """Tell what is due; returns how many messages were accepted."""
-        if not self._senders or (self._quiet_until is not None and now < self._quiet_until):
-            return 0
         window = self._grouping.window
+        if not self._senders:
+            self._outbox.drop([w.id for w in self._outbox.waiting(now, window)], now, "there is nobody to tell")
+            return 0
+        if self._quiet_until is not None and now < self._quiet_until:
+            return 0
         due = plan(self._outbox.waiting(now, window), self._outbox.told_since(now - window), self._grouping, now)
         for why, ids in due.dropped.items():
             self._outbox.drop(ids, now, why)

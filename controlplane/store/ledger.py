@@ -198,6 +198,8 @@ class Ledger:
             outbox.postpone(connection, ids, until, why)
 
     def drop(self, ids: Sequence[int], now: datetime, why: str) -> None:
+        if not ids:
+            return
         with self._database.write() as connection:
             outbox.drop(connection, ids, now, why)
 

@@ -188,6 +188,7 @@ def test_bursts_are_bounded(ledger: Ledger, slack: FakeSlack, tmp_path: Path) ->
     assert [voice.deliver(NOON + WAIT + i * SECOND) for i in range(4)] == [4, 4, 2, 0]
 
 
-def test_without_a_place_to_tell_nothing_happens(ledger: Ledger) -> None:
+def test_with_nobody_to_tell_nothing_piles_up(ledger: Ledger) -> None:
     trouble(ledger, 0, "planner")
     assert OutboxVoice(ledger, [], chance=random.Random(1)).deliver(NOON + WINDOW) == 0
+    assert ledger.oldest_undelivered(NOON + WINDOW) is None
