@@ -1,7 +1,8 @@
 """Look at a cluster, read only: which pods are a role's replicas, how many are wished, ready, allowed.
 
 One list per kind and namespace, whatever the number of roles. A list that fails leaves its part unknown, and
-the others alone; the last good one stands in for it only while it is fresh enough to be true.
+the others alone; the last good one stands in for it only while it is fresh enough to be true. Pages go on being
+read for longer: a pod that is gone says so itself, and losing the API server must not look like losing the fleet.
 """
 
 import threading
@@ -34,6 +35,9 @@ from controlplane.model.sighting import WorkloadSighting
 
 FRESH = timedelta(seconds=45)
 """How long a list stays true when the next ones fail: three ticks. Pods die and are born faster than that rarely."""
+
+FOLLOWED = timedelta(minutes=10)
+"""How long pages go on being read when pods cannot be listed. Addresses are given away again, if rarely sooner."""
 
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, LEADER_WORKER_SET)}
 NETWORK = frozenset({Fault.REFUSED, Fault.UNREACHABLE, Fault.NAME, Fault.TIMEOUT, Fault.TLS, Fault.TRUNCATED})
@@ -89,6 +93,7 @@ class KubernetesSource:
         self._clock = clock
         self._fresh = fresh
         self._kept: dict[Listing, _Kept] = {}
+        self._current: dict[Listing, _Kept] = {}
         self._targets: tuple[Target, ...] = ()
         self._last_good: datetime | None = None
         self._breaker = Breaker()
@@ -104,7 +109,8 @@ class KubernetesSource:
         with self._turn:
             begun = self._clock.monotonic()
             problems = [self._said] if self._breaker.open(begun) else self._ask(now)
-            self._forget(now)
+            self._kept = {listing: kept for listing, kept in self._kept.items() if now - kept.at <= FOLLOWED}
+            self._current = {listing: kept for listing, kept in self._kept.items() if now - kept.at <= self._fresh}
             seen = {role.name: self._seen(role) for role in self._roles}
             self._targets = tuple(t for role in self._roles for t in self._pages(role))
             sightings = {role.name: sighting(role, seen[role.name], self._oldest(role, now)) for role in self._roles}
@@ -152,11 +158,8 @@ class KubernetesSource:
                 wanted.append(Listing(STATEFUL_SET, role.scaled_object.namespace))
         return tuple(dict.fromkeys(wanted))
 
-    def _forget(self, now: datetime) -> None:
-        self._kept = {k: kept for k, kept in self._kept.items() if now - kept.at <= self._fresh}
-
     def _items(self, listing: Listing) -> tuple[Object, ...] | None:
-        kept = self._kept.get(listing)
+        kept = self._current.get(listing)
         return None if kept is None else kept.items
 
     def _seen(self, role: RoleSpec) -> Objects:
@@ -172,8 +175,8 @@ class KubernetesSource:
 
     def _pages(self, role: RoleSpec) -> tuple[Target, ...]:
         where = self._pods.get(role.name)
-        pods = None if where is None else self._items(Listing(POD, where.namespace, where.selector))
-        return () if where is None or pods is None else targets(pods, role.name, where)
+        kept = None if where is None else self._kept.get(Listing(POD, where.namespace, where.selector))
+        return () if where is None or kept is None else targets(kept.items, role.name, where)
 
     def _oldest(self, role: RoleSpec, now: datetime) -> datetime:
         """When the oldest list behind a role's sighting was read."""
@@ -181,7 +184,7 @@ class KubernetesSource:
         where = self._pods.get(role.name)
         ages = [
             kept.at
-            for listing, kept in self._kept.items()
+            for listing, kept in self._current.items()
             if (listing.namespace in spaces and listing.kind is not POD)
             or (where is not None and listing == Listing(POD, where.namespace, where.selector))
         ]
@@ -197,5 +200,5 @@ class KubernetesSource:
             fault=fault,
             detail=detail + more,
             took_seconds=took,
-            series=sum(len(kept.items) for kept in self._kept.values()),
+            series=sum(len(kept.items) for kept in self._current.values()),
         )

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from controlplane.clock import Clock
 from controlplane.collect.answers import Breaker
 from controlplane.collect.prometheus_api import PrometheusApi, Sample
+from controlplane.collect.prometheus_folds import EXPORTER_STALE
 from controlplane.collect.prometheus_objects import workloads
 from controlplane.collect.prometheus_owners import Chosen, Owners
 from controlplane.collect.prometheus_questions import NOW, OBJECTS, Evidence, Question, questions, replica_labels
-from controlplane.collect.prometheus_readings import EXPORTER_STALE, sample, sources
+from controlplane.collect.prometheus_readings import sample, sources
 from controlplane.collect.prometheus_trust import Trust, judge
 from controlplane.errors import SourceError
 from controlplane.model.fleet import SourceHealth

@@ -9,27 +9,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from controlplane.collect.prometheus_api import Sample
+from controlplane.collect.prometheus_folds import DEVICES, buckets, devices, summed
 from controlplane.collect.prometheus_owners import Chosen
-from controlplane.collect.prometheus_questions import Evidence, Question
+from controlplane.collect.prometheus_questions import Question
 from controlplane.collect.prometheus_trust import Rows, Seen, Trust
 from controlplane.model.keys import ReplicaKey
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, ReplicaView
 from controlplane.model.sighting import RoleSample
-from controlplane.observe.quantiles import Buckets, quantile
+from controlplane.observe.quantiles import quantile
 from controlplane.observe.windows import LONG, MOST, SHORT, WHOLE
+from controlplane.promql.catalogue import engine_reading
 from controlplane.promql.metric import QUANTILES, RATES, Signal
 from controlplane.promql.queries import query
 
 GAUGES = {Signal.RUNNING: Reading.RUNNING, Signal.WAITING: Reading.WAITING, Signal.KV_USAGE: Reading.KV_USAGE}
-DEVICES = {
-    Signal.GPU_ACTIVITY: Reading.GPU_ACTIVITY,
-    Signal.GPU_DRAM_ACTIVITY: Reading.GPU_DRAM_ACTIVITY,
-    Signal.GPU_MEMORY_USED: Reading.GPU_MEMORY_USED,
-}
-EXPORTER_STALE = timedelta(seconds=60)
-"""Age of a GPU sample that is not used any more: exporters read their devices every 30 s."""
+FROM_ENGINES = tuple(reading for reading in Reading if engine_reading(reading))
 
 
 def sample(
@@ -65,8 +60,9 @@ def sample(
         values |= _now(per_replica, trust)
         values |= _minute(rows, trust, missing)
         values |= _five(rows, trust, missing)
-        values |= _devices(rows, trust)
+        values |= devices(rows, trust)
         tokens = _tokens(rows, trust)
+        missing = {reading: _lacking(trust) for reading in FROM_ENGINES} | missing
     return RoleSample(
         role=role.name,
         at=now,
@@ -76,6 +72,15 @@ def sample(
         tokens_per_second=tokens,
         missing=MappingProxyType({r: why for r, why in missing.items() if r not in values}),
     )
+
+
+def _lacking(trust: Trust) -> str:
+    """Why a reading is not there although nothing is wrong with its window."""
+    if not trust.missed:
+        return "Prometheus gave no series for it: these engines do not show it, or the answer was refused"
+    lost = trust.missed[0].name
+    half = f"only {len(trust.answered)} of {trust.expected} replicas answer Prometheus ({lost} does not)"
+    return f"{half}: a sum over them would be half data"
 
 
 def _gauges(rows: Rows, trust: Trust, replica: Sequence[str]) -> dict[Signal, dict[tuple[str, ...], float]]:
@@ -110,13 +115,13 @@ def _minute(rows: Rows, trust: Trust, missing: dict[Reading, str]) -> dict[Readi
     if trust.short:
         missing |= dict.fromkeys(RATES, trust.short)
         return {}
-    found = {reading: _sum(rows.get(Question(signal, SHORT))) for reading, signal in RATES.items()}
+    found = {reading: summed(rows.get(Question(signal, SHORT))) for reading, signal in RATES.items()}
     return {reading: value for reading, value in found.items() if value is not None}
 
 
 def _five(rows: Rows, trust: Trust, missing: dict[Reading, str]) -> dict[Reading, float]:
     values: dict[Reading, float] = {}
-    queried = _sum(rows.get(Question(Signal.PREFIX_QUERIED, LONG)))
+    queried = summed(rows.get(Question(Signal.PREFIX_QUERIED, LONG)))
     if trust.long:
         missing[Reading.PREFIX_QUERIED] = missing[Reading.DOLLARS_PER_MTOK] = trust.long
     elif queried is not None:
@@ -124,14 +129,14 @@ def _five(rows: Rows, trust: Trust, missing: dict[Reading, str]) -> dict[Reading
     if trust.ratio:
         missing |= dict.fromkeys((Reading.PREFIX_HIT_RATIO, *QUANTILES), trust.ratio)
         return values
-    hits, lookups = (_sum(rows.get(Question(s, LONG))) for s in (Signal.PREFIX_HITS, Signal.PREFIX_LOOKUPS))
+    hits, lookups = (summed(rows.get(Question(s, LONG))) for s in (Signal.PREFIX_HITS, Signal.PREFIX_LOOKUPS))
     if hits is not None and lookups is not None and lookups > 0:
         values[Reading.PREFIX_HIT_RATIO] = min(1.0, hits / lookups)
     else:
         missing[Reading.PREFIX_HIT_RATIO] = "nothing was looked up in the prefix cache in the last 5 minutes"
-    buckets = {signal: _buckets(rows, signal) for signal in dict.fromkeys(s for s, _ in QUANTILES.values())}
+    fallen = {signal: buckets(rows, signal) for signal in dict.fromkeys(s for s, _ in QUANTILES.values())}
     for reading, (signal, q) in QUANTILES.items():
-        found = buckets[signal]
+        found = fallen[signal]
         value = None if found is None else quantile(q, found)
         if value is not None:
             values[reading] = value
@@ -141,60 +146,8 @@ def _five(rows: Rows, trust: Trust, missing: dict[Reading, str]) -> dict[Reading
 
 
 def _tokens(rows: Rows, trust: Trust) -> float | None:
-    parts = [_sum(rows.get(Question(s, LONG))) for s in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)]
+    parts = [summed(rows.get(Question(s, LONG))) for s in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)]
     return None if trust.long or None in parts else math.fsum(p for p in parts if p is not None)
-
-
-def _sum(rows: Sequence[Sample] | None) -> float | None:
-    return math.fsum(row.value for row in rows) if rows else None
-
-
-def _buckets(rows: Rows, signal: Signal) -> Buckets | None:
-    """What fell into each bucket, on the edges that all replicas have: versions differ in their edges."""
-    fallen, edges = rows.get(Question(signal, LONG)), rows.get(Question(signal, LONG, edges=True))
-    if not fallen or not edges:
-        return None
-    having = _by_edge(edges)
-    counts = _by_edge(fallen)
-    most = max(having.values(), default=0.0)
-    kept = tuple(sorted(edge for edge in counts if having.get(edge) == most))
-    seconds = LONG.total_seconds()
-    return (kept, tuple(counts[edge] * seconds for edge in kept)) if kept and kept[-1] == math.inf else None
-
-
-def _by_edge(rows: Sequence[Sample]) -> dict[float, float]:
-    out: dict[float, float] = {}
-    for row in rows:
-        try:
-            edge = float(row.labels.get("le", ""))
-        except ValueError:
-            return {}
-        out[edge] = out.get(edge, 0.0) + row.value
-    return out
-
-
-def _devices(rows: Rows, trust: Trust) -> dict[Reading, float]:
-    """GPU readings over the devices of all replicas, each device once; unknown when some replica has none."""
-    values: dict[Reading, float] = {}
-    pods = {(s.labels.get("namespace", ""), s.labels.get("pod", "")) for s in trust.answered}
-    ages = {_pod(row): row.value for row in rows.get(Question(Evidence.GPU_AGE), ())}
-    for signal, reading in DEVICES.items():
-        once: dict[tuple[str, str], float] = {}
-        holders = set()
-        for row in rows.get(Question(signal), ()):
-            if _pod(row) not in pods or ages.get(_pod(row), math.inf) > EXPORTER_STALE.total_seconds():
-                continue
-            holders.add(_pod(row))
-            once[row.labels.get("UUID", ""), row.labels.get("GPU_I_ID", "")] = row.value
-        if not once or len(holders) < WHOLE * trust.expected:
-            continue
-        total = math.fsum(once.values())
-        values[reading] = total if signal is Signal.GPU_MEMORY_USED else min(1.0, total / len(once))
-    return values
-
-
-def _pod(row: Sample) -> tuple[str, str]:
-    return row.labels.get("namespace", ""), row.labels.get("pod", "")
 
 
 def sources(role: Chosen, interval: timedelta) -> Mapping[Reading, str]:

@@ -46,6 +46,7 @@ def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 64 * 1024  # head and body in one packet: two wait for each other
 
         def do_GET(self) -> None:
             split = urlsplit(self.path)
@@ -75,8 +76,10 @@ def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
                     self.wfile.write(reply.body)
                 for at in range(len(reply.body) if reply.drip else 0):
                     self.wfile.write(reply.body[at : at + 1])
+                    self.wfile.flush()
                     if fake.over.wait(reply.drip):
                         break
+                self.wfile.flush()
             if reply.claim is not None or reply.drip:
                 self.close_connection = True
 

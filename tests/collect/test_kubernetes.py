@@ -263,6 +263,16 @@ def test_a_list_stands_in_for_later_ones_only_while_it_is_fresh(cluster: FakeClu
     assert kept.workloads[PLANNER].at == NOON, "it says how old it is"
     assert len(source.targets()) == 2
     assert source.look(NOON + 4 * TICK).workloads == {}
+
+
+def test_pages_are_still_read_when_the_api_server_is_gone_but_not_for_ever(
+    cluster: FakeCluster, source: KubernetesSource
+) -> None:
+    source.look(NOON)
+    cluster.trouble = {"*": Reply(b"oops", 500)}
+    source.look(NOON + timedelta(minutes=9))
+    assert len(source.targets()) == 2
+    source.look(NOON + timedelta(minutes=11))
     assert source.targets() == ()
 
 
