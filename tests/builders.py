@@ -3,521 +3,78 @@
 All of it happens around :data:`NOON`; the newest tick is at noon.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-
-from controlplane.model.belief import RoleBeliefs
-from controlplane.model.change import Change, ChangeRecord, ChangeState, Outcome, OutcomeState, Receipt
-from controlplane.model.cycle import Cycle, Recollection
-from controlplane.model.decision import Check, Decision, Verdict
-from controlplane.model.finding import Evidence, Finding, FindingRecord, Severity
-from controlplane.model.fleet import Fleet, SourceHealth
-from controlplane.model.keys import ChangeId, DecisionId, FindingId, ObjectRef, ReplicaKey, RoleName
-from controlplane.model.page import Fault
-from controlplane.model.patch import FieldChange, Patch
-from controlplane.model.reading import Reading
-from controlplane.model.recommendation import (
-    Confidence,
-    Direction,
-    Effect,
-    Expectation,
-    Kind,
-    Level,
-    Recommendation,
-    RecommendationRecord,
-    Risk,
-    State,
+from tests.builders_of_decisions import (
+    a_change,
+    a_change_record,
+    a_check,
+    a_cycle,
+    a_decision,
+    a_finding,
+    a_finding_record,
+    a_patch,
+    a_receipt,
+    a_recollection,
+    a_recommendation,
+    a_record,
+    an_evidence,
+    an_expectation,
+    an_outcome,
+    no_lap,
 )
-from controlplane.model.role import (
-    Bounds,
-    Engine,
-    GpuSpec,
-    Mode,
-    ModelSpec,
-    Objectives,
-    ReplicaState,
-    ReplicaView,
-    RoleSpec,
-    RoleView,
+from tests.builders_of_fleets import (
+    CALM,
+    IDLE,
+    MINUTE,
+    NOON,
+    PLANNER,
+    STEP,
+    Course,
+    Values,
+    a_calm_role,
+    a_fleet,
+    a_replica,
+    a_role,
+    a_source,
+    a_spec,
+    minutely,
+    some_beliefs,
+    steady,
+    ticking,
 )
-from controlplane.model.units import Unit
 
-NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-STEP = timedelta(seconds=15)
-MINUTE = timedelta(minutes=1)
-PLANNER = RoleName("planner")
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How one reading went, oldest first; the last value is at the newest tick."""
-
-    values: tuple[float | None, ...]
-    step: timedelta
-
-
-Values = Course | float | None
-"""A course, or one value held all the time; ``None`` is a reading that was never known."""
-
-
-def minutely(*values: float | None) -> Course:
-    """One value a minute, the last one now. Nothing at all when called without values."""
-    return Course(values, MINUTE)
-
-
-def ticking(*values: float | None, step: timedelta = STEP) -> Course:
-    """One value a tick of 15 s, the last one now."""
-    return Course(values, step)
-
-
-def steady(value: float | None, span: timedelta = timedelta(minutes=45), step: timedelta = STEP) -> Course:
-    """The same value at every tick of ``span`` and at its beginning."""
-    return Course((value,) * (int(span / step) + 1), step)
-
-
-def a_spec(
-    name: str = "planner",
-    *,
-    model: str = "meta-llama/Llama-3.3-70B-Instruct",
-    engine: Engine = Engine.VLLM,
-    kv_cache_dtype: str = "auto",
-    least: int = 1,
-    most: int = 8,
-    price: float | None = 2.5,
-    gpus: float = 2.0,
-    ttft: float | None = 2.0,
-    itl: float | None = 0.06,
-    mode: Mode = Mode.PROPOSE,
-    scaled_object: bool = True,
-    workload: bool = True,
-) -> RoleSpec:
-    """A role as fleet.yaml declares it."""
-    return RoleSpec(
-        name=RoleName(name),
-        model=ModelSpec(name=model, precision="fp8", kv_cache_dtype=kv_cache_dtype),
-        engine=engine,
-        gpus=GpuSpec(type="h100-pcie-80gb", per_replica=gpus, dollars_per_hour=price),
-        replicas=Bounds(min=least, max=most),
-        slo=Objectives(ttft_p95=ttft, itl_p95=itl),
-        mode=mode,
-        scaled_object=ObjectRef("ScaledObject", "llm", name) if scaled_object else None,
-        workload=ObjectRef("Deployment", "llm", name) if workload else None,
-    )
-
-
-def a_replica(
-    role: str = "planner",
-    number: int = 0,
-    *,
-    state: ReplicaState = ReplicaState.READY,
-    at: datetime = NOON,
-    started: datetime | None = None,
-    fault: str | None = None,
-    values: Mapping[Reading, float] | None = None,
-) -> ReplicaView:
-    """One replica, by default ready and just read."""
-    return ReplicaView(
-        key=ReplicaKey(RoleName(role), f"{role}-{number}"),
-        state=state,
-        at=at,
-        started=started,
-        node=f"gpu-{number}",
-        url=f"http://10.0.0.{number + 1}:8000/metrics",
-        engine=Engine.VLLM,
-        version="≥0.32",
-        fault=fault,
-        values=MappingProxyType(dict(values or {})),
-    )
-
-
-def a_role(
-    spec: RoleSpec | None = None,
-    *,
-    at: datetime = NOON,
-    ready: float | None = 2,
-    desired: float | None = None,
-    pending: float | None = None,
-    bounds: Bounds | None = None,
-    bounds_seen: bool = True,
-    replicas: tuple[ReplicaView, ...] | None = None,
-    missing: Mapping[Reading, str] | None = None,
-    **readings: Values,
-) -> RoleView:
-    """A role at a tick. Readings are named in lower case (``waiting_per_replica=minutely(1, 9, 9)``).
-
-    A shorter course is unknown before it begins. A plain number is held for as long as the longest
-    course, or for 45 minutes of 15 s ticks when there is none.
-    """
-    spec = spec or a_spec()
-    wished = desired if desired is not None else ready
-    if pending is None and wished is not None and ready is not None:
-        pending = max(0, wished - ready)
-    named: dict[Reading, Values] = {
-        Reading.REPLICAS_READY: ready,
-        Reading.REPLICAS_DESIRED: wished,
-        Reading.REPLICAS_PENDING: pending,
-        Reading.COVERAGE: 1.0,
-    }
-    named.update({Reading(name): values for name, values in readings.items()})
-    courses = [c for c in named.values() if isinstance(c, Course)]
-    step = courses[0].step if courses else STEP
-    assert all(c.step == step for c in courses), "courses of one role share a step"
-    length = max((len(c.values) for c in courses), default=181)
-    ticks = tuple(at - step * (length - 1 - i) for i in range(length))
-    columns: dict[Reading, tuple[float | None, ...]] = {}
-    for reading, values in named.items():
-        if isinstance(values, Course):
-            columns[reading] = (None,) * (length - len(values.values)) + tuple(values.values)
-        else:
-            columns[reading] = (values,) * length
-    if replicas is None:
-        replicas = tuple(a_replica(spec.name, n, at=at) for n in range(int(ready or 0)))
-    return RoleView(
-        spec=spec,
-        at=at,
-        step=step,
-        ticks=ticks,
-        columns=MappingProxyType(columns),
-        replicas=replicas,
-        bounds=(bounds or spec.replicas) if bounds_seen else None,
-        sources=MappingProxyType({r: f'{r.value}{{role="{spec.name}"}}' for r in columns}),
-        missing=MappingProxyType(dict(missing or {})),
-    )
-
-
-CALM: Mapping[str, float] = MappingProxyType(
-    {
-        "running": 6.0,
-        "waiting": 0.0,
-        "waiting_per_replica": 0.0,
-        "kv_usage": 0.45,
-        "kv_usage_max": 0.5,
-        "preemptions": 0.0,
-        "requests": 2.0,
-        "prompt_tokens": 4000.0,
-        "cached_tokens": 2800.0,
-        "output_tokens": 600.0,
-        "prefix_queried": 4000.0,
-        "prefix_hit_ratio": 0.7,
-        "ttft_p50": 0.3,
-        "ttft_p95": 0.8,
-        "ttft_p99": 1.1,
-        "itl_p50": 0.02,
-        "itl_p95": 0.03,
-        "itl_p99": 0.04,
-        "e2e_p50": 4.0,
-        "e2e_p95": 9.0,
-        "queue_p50": 0.0,
-        "queue_p95": 0.01,
-        "gpu_activity": 0.7,
-        "gpu_dram_activity": 0.5,
-        "gpu_memory_used": 2.5e11,
-        "dollars_per_hour": 10.0,
-        "dollars_per_mtok": 0.6,
-    }
-)
-"""Readings of a role that is well: nothing to find, nothing to save."""
-
-
-def a_calm_role(spec: RoleSpec | None = None, **over: Values) -> RoleView:
-    """A role with every reading known and nothing wrong; ``over`` replaces readings."""
-    readings: dict[str, Values] = {**CALM}
-    readings.update(over)
-    return a_role(spec, **readings)  # type: ignore[arg-type]  # replica shortcuts may be among them
-
-
-IDLE: Mapping[str, float] = MappingProxyType(
-    {
-        "running": 0.0,
-        "requests": 0.0,
-        "prompt_tokens": 0.0,
-        "cached_tokens": 0.0,
-        "output_tokens": 0.0,
-        "prefix_queried": 0.0,
-        "kv_usage": 0.0,
-        "kv_usage_max": 0.0,
-        "gpu_activity": 0.01,
-        "gpu_dram_activity": 0.01,
-    }
-)
-"""What differs from a calm role when nobody asks for anything."""
-
-
-def a_source(name: str = "planner-0", *, ok: bool = True, role: str | None = "planner") -> SourceHealth:
-    """One place we read from."""
-    return SourceHealth(
-        name=name,
-        kind="engine",
-        role=RoleName(role) if role else None,
-        last_good=NOON if ok else None,
-        fault=None if ok else Fault.REFUSED,
-    )
-
-
-def a_fleet(
-    *roles: RoleView,
-    at: datetime | None = None,
-    sources: tuple[SourceHealth, ...] | None = None,
-    budget: float | None = None,
-) -> Fleet:
-    """A fleet of these roles, with one healthy source a replica."""
-    roles = roles or (a_calm_role(),)
-    if sources is None:
-        sources = tuple(a_source(r.key.name, role=role.name) for role in roles for r in role.replicas)
-    return Fleet(
-        name="agents-test",
-        at=at or roles[0].at,
-        roles=MappingProxyType({role.name: role for role in roles}),
-        sources=sources,
-        budget_dollars_per_hour=budget,
-    )
-
-
-def some_beliefs(role: str = "planner", **known: object) -> RoleBeliefs:
-    """What has been learned about a role; nothing, unless told."""
-    return replace(RoleBeliefs(role=RoleName(role)), **known)  # type: ignore[arg-type]
-
-
-def an_evidence(reading: Reading = Reading.WAITING_PER_REPLICA, value: float | None = 9.0) -> Evidence:
-    """One number behind a finding."""
-    return Evidence(
-        question="How many requests wait per replica?",
-        reading=reading,
-        value=value,
-        unit=reading.unit if reading else Unit.COUNT,
-        limit=5.0,
-        comparison=">",
-        since=NOON - timedelta(minutes=4),
-        query=f'{reading.value}{{role="planner"}}',
-    )
-
-
-def a_finding(
-    detector: str = "queue-buildup",
-    role: str = "planner",
-    *,
-    since: datetime = NOON - timedelta(minutes=4),
-    severity: Severity = Severity.WARNING,
-    summary: str = "more than 5 requests wait per replica",
-) -> Finding:
-    """What a detector saw."""
-    return Finding(
-        detector=detector,
-        role=RoleName(role),
-        severity=severity,
-        since=since,
-        summary=summary,
-        evidence=(an_evidence(),),
-    )
-
-
-def a_finding_record(
-    finding: Finding | None = None, *, number: int = 1, opened: datetime | None = None, closed: datetime | None = None
-) -> FindingRecord:
-    """A finding's life in the ledger, open unless told."""
-    finding = finding or a_finding()
-    return FindingRecord(finding=finding, number=number, opened=opened or finding.since, seen=NOON, closed=closed)
-
-
-def a_patch(
-    path: str = "/spec/minReplicaCount",
-    before: int | str | None = 2,
-    after: int | str | None = 3,
-    name: str = "planner",
-) -> Patch:
-    """One field of one ScaledObject."""
-    return Patch(
-        target=ObjectRef("ScaledObject", "llm", name), fields=(FieldChange(path=path, before=before, after=after),)
-    )
-
-
-def an_expectation(**over: object) -> Expectation:
-    """The queue is gone ten minutes after, and TTFT has not become terrible."""
-    usual = Expectation(
-        reading=Reading.WAITING_PER_REPLICA,
-        comparison="<",
-        limit=5.0,
-        baseline=9.0,
-        settle=timedelta(minutes=2),
-        within=timedelta(minutes=10),
-        guard=Reading.TTFT_P95,
-        harm=4.0,
-    )
-    return replace(usual, **over)  # type: ignore[arg-type]
-
-
-def a_recommendation(
-    role: str = "planner",
-    *,
-    kind: Kind = Kind.RAISE_REPLICAS,
-    patch: Patch | None = None,
-    direction: Direction = Direction.LOOSEN,
-    dollars: float | None = 5.0,
-    expectation: Expectation | None = None,
-    good_for: timedelta = timedelta(minutes=15),
-    undoes: ChangeId | None = None,
-    title: str = "Run at least 3 replicas of planner",
-) -> Recommendation:
-    """One more replica for the planner."""
-    return Recommendation(
-        kind=kind,
-        role=RoleName(role),
-        title=title,
-        because=("More than 5 requests wait per replica since 11:56.", "The TTFT objective of 2 s will not hold."),
-        findings=(FindingId(f"queue-buildup:{role}"),),
-        evidence=(an_evidence(),),
-        patch=patch or a_patch(name=role),
-        direction=direction,
-        effect=Effect(dollars_per_hour=dollars, words="one more replica takes 3 min 40 s to start"),
-        confidence=Confidence(level=Level.MEDIUM, reasons=("data complete for the whole window",)),
-        risk=Risk(level=Level.LOW, if_done="costs money", if_not="requests keep waiting"),
-        expectation=expectation or an_expectation(),
-        good_for=good_for,
-        undoes=undoes,
-    )
-
-
-def a_record(
-    recommendation: Recommendation | None = None,
-    state: State = State.OPEN,
-    *,
-    number: int = 1,
-    version: int = 1,
-    by: str | None = None,
-    reason: str | None = None,
-    decided: datetime | None = None,
-) -> RecommendationRecord:
-    """A recommendation's life in the ledger."""
-    if state in (State.APPROVED, State.DISMISSED):
-        by, decided = by or "ada", decided or NOON
-    return RecommendationRecord(
-        recommendation=recommendation or a_recommendation(),
-        number=number,
-        state=state,
-        opened=NOON - timedelta(minutes=2),
-        seen=NOON,
-        version=version,
-        by=by,
-        reason=reason,
-        decided=decided,
-    )
-
-
-def a_check(guardrail: str = "step-limit", *, passed: bool = True, number: str = "+1 ≤ +2") -> Check:
-    """What one guardrail said."""
-    return Check(
-        guardrail=guardrail, passed=passed, said="the step is within its limit" if passed else "too far", number=number
-    )
-
-
-def a_decision(
-    recommendation: Recommendation | None = None,
-    verdict: Verdict = Verdict.ASK,
-    *,
-    at: datetime = NOON,
-    checks: tuple[Check, ...] | None = None,
-    because: str = "mode is propose: a person approves",
-    approved_by: str | None = None,
-) -> Decision:
-    """A recommendation with its verdict."""
-    return Decision(
-        recommendation=recommendation or a_recommendation(),
-        verdict=verdict,
-        checks=(a_check(),) if checks is None else checks,
-        at=at,
-        because=because,
-        approved_by=approved_by,
-    )
-
-
-def a_change(
-    recommendation: Recommendation | None = None, *, at: datetime = NOON, id_: str | None = None, by: str | None = "ada"
-) -> Change:
-    """One write to the cluster."""
-    recommendation = recommendation or a_recommendation()
-    decision = DecisionId(f"{recommendation.id}-{int(at.timestamp()):x}")
-    return Change(
-        id=ChangeId(id_ or f"chg-{decision}"), decision=decision, recommendation=recommendation, at=at, approved_by=by
-    )
-
-
-def a_receipt(change: Change | None = None, state: ChangeState = ChangeState.APPLIED, said: str = "written") -> Receipt:
-    """What the hands say about a change."""
-    change = change or a_change()
-    return Receipt(change=change.id, state=state, at=change.at, said=said, where="patches/planner.yaml")
-
-
-def an_outcome(
-    change: Change | None = None, state: OutcomeState = OutcomeState.MET, *, at: datetime | None = None
-) -> Outcome:
-    """What became of a change."""
-    change = change or a_change()
-    return Outcome(
-        change=change.id,
-        role=change.role,
-        state=state,
-        at=at or change.at + timedelta(minutes=10),
-        measured=1.0,
-        said="1 waits per replica, under the limit of 5",
-    )
-
-
-def a_change_record(
-    change: Change | None = None,
-    state: ChangeState | None = ChangeState.APPLIED,
-    outcome: OutcomeState | None = None,
-    *,
-    outcome_at: datetime | None = None,
-) -> ChangeRecord:
-    """A change's life in the ledger; ``state=None`` leaves it without a receipt."""
-    change = change or a_change()
-    return ChangeRecord(
-        change=change,
-        receipt=a_receipt(change, state) if state else None,
-        outcome=an_outcome(change, outcome, at=outcome_at) if outcome else None,
-    )
-
-
-def a_recollection(
-    *records: RecommendationRecord,
-    findings: tuple[FindingRecord, ...] = (),
-    changes: tuple[ChangeRecord, ...] = (),
-    beliefs: Mapping[RoleName, RoleBeliefs] | None = None,
-) -> Recollection:
-    """What the pure part knows of the past: nothing, unless told."""
-    return Recollection(
-        beliefs=MappingProxyType(dict(beliefs or {})),
-        open_findings=findings,
-        recommendations=MappingProxyType({r.recommendation.id: r for r in records}),
-        changes=changes,
-    )
-
-
-def a_cycle(
-    fleet: Fleet | None = None,
-    *,
-    findings: tuple[Finding, ...] = (),
-    unsure: tuple[str, ...] = (),
-    decisions: tuple[Decision, ...] = (),
-    receipts: tuple[Receipt, ...] = (),
-    outcomes: tuple[Outcome, ...] = (),
-) -> Cycle:
-    """One whole walk over a calm fleet in which nothing happened, unless told."""
-    fleet = fleet or a_fleet()
-    return Cycle(
-        at=fleet.at,
-        fleet=fleet,
-        beliefs=MappingProxyType({name: RoleBeliefs(role=name) for name in fleet.roles}),
-        findings=findings,
-        unsure=unsure,
-        decisions=decisions,
-        receipts=receipts,
-        outcomes=outcomes,
-        took_seconds=MappingProxyType({"collect": 0.01, "observe": 0.01}),
-    )
-
-
-def no_lap(step: str) -> None:
-    """Where nobody times the steps of the walk."""
+__all__ = [
+    "CALM",
+    "IDLE",
+    "MINUTE",
+    "NOON",
+    "PLANNER",
+    "STEP",
+    "Course",
+    "Values",
+    "a_calm_role",
+    "a_change",
+    "a_change_record",
+    "a_check",
+    "a_cycle",
+    "a_decision",
+    "a_finding",
+    "a_finding_record",
+    "a_fleet",
+    "a_patch",
+    "a_receipt",
+    "a_recollection",
+    "a_recommendation",
+    "a_record",
+    "a_replica",
+    "a_role",
+    "a_source",
+    "a_spec",
+    "an_evidence",
+    "an_expectation",
+    "an_outcome",
+    "minutely",
+    "no_lap",
+    "some_beliefs",
+    "steady",
+    "ticking",
+]
