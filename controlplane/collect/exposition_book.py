@@ -19,9 +19,6 @@ from controlplane.model.page import Fault, Labels, Layout, MetricKey, Page
 
 _cut = cast("Callable[[bytes, slice], bytes]", getitem)
 
-REMEMBERED = 100_000
-"""Texts kept for sharing, some 20 MB; more than two pages of 50,000 samples do not come by honestly."""
-
 
 class Series(NamedTuple):
     """What is known of one raw series text."""
@@ -101,6 +98,8 @@ class Book:
     limits: Limits = field(default_factory=Limits)
     wanted: Collection[str] | None = None
     """Sample names to keep; ``None`` keeps all."""
+    most: int = 100_000
+    """Texts kept for sharing, some 20 MB; more than two pages of 50,000 samples do not come by honestly."""
 
     _series: dict[bytes, Series] = field(default_factory=dict)
     _labels: dict[bytes, Labels] = field(default_factory=dict)
@@ -116,7 +115,7 @@ class Book:
     def learn(self, line: bytes, at: int, *, openmetrics: bool) -> tuple[Sample, Series]:
         """Take a sample line apart and remember its series."""
         for memory in (self._series, self._labels):
-            if len(memory) >= REMEMBERED:
+            if len(memory) >= self.most:
                 memory.clear()
         found = sample(line, at, self.limits, openmetrics=openmetrics, known=self._labels)
         series = self._series.get(found.series)
@@ -168,6 +167,6 @@ class Book:
         return shared
 
     def _shared_text(self, text: bytes) -> bytes:
-        if len(self._texts) >= REMEMBERED:
+        if len(self._texts) >= self.most:
             self._texts.clear()
         return self._texts.setdefault(text, text)

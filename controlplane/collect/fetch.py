@@ -9,6 +9,7 @@ import functools
 import socket
 import ssl
 import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 from multidict import CIMultiDictProxy
 from yarl import URL
 
@@ -50,12 +52,21 @@ class Fetcher:
         limits: bytes and time of one answer.
         keep_alive: seconds an idle connection is kept for the next scrape.
         tls: how to verify https targets; the system's authorities when left out.
+        look_up: finds the addresses of a name, called as ``socket.getaddrinfo`` is.
     """
 
-    def __init__(self, limits: Limits, *, keep_alive: float = 30.0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        keep_alive: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+        look_up: Callable[..., Sequence[AddrInfoType]] = socket.getaddrinfo,
+    ) -> None:
         self._limits = limits
         self._keep_alive = keep_alive
         self._tls = tls
+        self._look_up = look_up
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -63,7 +74,7 @@ class Fetcher:
             connector=aiohttp.TCPConnector(
                 limit=0,  # one request a target is all there ever is, and a hanging target must not delay the others
                 keepalive_timeout=self._keep_alive,
-                resolver=_Names(),
+                resolver=_Names(self._look_up),
                 ssl=self._tls or True,
                 socket_factory=_checked_socket,
             ),
@@ -211,7 +222,7 @@ def _translated(error: aiohttp.ClientError) -> SourceError:
     return SourceError(Fault.INTERNAL, type(error).__name__)
 
 
-def _checked_socket(info: aiohttp.connector.AddrInfoType) -> socket.socket:
+def _checked_socket(info: AddrInfoType) -> socket.socket:
     """Make the socket for an address, after the last moment at which the address could have changed."""
     family, kind, protocol, _, address = info
     reason = forbidden(str(address[0]))
@@ -223,13 +234,14 @@ def _checked_socket(info: aiohttp.connector.AddrInfoType) -> socket.socket:
 class _Names(AbstractResolver):
     """Name lookups in threads of their own, so that a name server that hangs delays nobody else's work."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: Callable[..., Sequence[AddrInfoType]]) -> None:
+        self._look_up = look_up
         self._threads = ThreadPoolExecutor(NAME_LOOKUPS, thread_name_prefix="names")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        look_up = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        look_up = functools.partial(self._look_up, host, port, family, socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [
             ResolveResult(

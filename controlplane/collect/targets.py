@@ -20,8 +20,6 @@ from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
 from controlplane.model.page import Fault, Job, Labels, Target
 
-MOST_TARGETS = 10_000
-"""Targets one scraper takes on; a list that is longer is cut and complained about."""
 FILE_BYTES = 8 * 2**20
 """Size of a targets file: 10,000 targets with their labels need 4 MiB."""
 
@@ -146,6 +144,8 @@ class Targets:
 
     providers: Mapping[str, Provider]
     """By the name under which the provider appears among the sources."""
+    most: int = 10_000
+    """Targets one scraper takes on; a list that is longer is cut and complained about."""
     _last: dict[str, tuple[Target, ...]] = field(default_factory=dict)
     _problems: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -162,9 +162,9 @@ class Targets:
             for found in self._last.values():
                 for one in found:
                     by_url.setdefault(one.url, one)
-            if len(by_url) > MOST_TARGETS:
-                self._complain(list(self.providers)[-1], f"more than {MOST_TARGETS} targets; the rest is left out")
-            return tuple(by_url.values())[:MOST_TARGETS]
+            if len(by_url) > self.most:
+                self._complain(list(self.providers)[-1], f"more than {self.most} targets; the rest is left out")
+            return tuple(by_url.values())[: self.most]
 
     def _complain(self, name: str, problem: str) -> None:
         if self._problems.get(name) != problem:

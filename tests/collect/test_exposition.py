@@ -268,9 +268,8 @@ def test_replicas_share_one_layout_through_their_book():
     assert [page.values for page in pages] == [(0.0,), (1.0,), (2.0,)]
 
 
-def test_a_book_that_grew_too_big_forgets_and_goes_on(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("controlplane.collect.exposition_book.REMEMBERED", 3)
-    reader = PageReader()
+def test_a_book_that_grew_too_big_forgets_and_goes_on():
+    reader = PageReader(book=Book(most=3))
     for n in range(30):
         page = reader.read("".join(f"s{i} {i}\n" for i in range(n, n + 5)).encode(), TEXT)
         assert page.values == tuple(float(i) for i in range(n, n + 5))

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import ssl
 import subprocess
 import sys
@@ -258,13 +259,11 @@ async def test_an_address_that_gives_nothing(url: str, fault: Fault):
     assert caught.value.fault is fault
 
 
-async def test_a_name_that_leads_to_a_forbidden_address_is_refused_when_connecting(monkeypatch: pytest.MonkeyPatch):
-    import socket
-
+async def test_a_name_that_leads_to_a_forbidden_address_is_refused_when_connecting():
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: answers)
-    with pytest.raises(SourceError) as caught:
-        await get("http://innocent.example/metrics")
+    async with Fetcher(LIMITS, look_up=lambda *_args: answers) as fetcher:
+        with pytest.raises(SourceError) as caught:
+            await fetcher.get("http://innocent.example/metrics")
     assert caught.value.fault is Fault.FORBIDDEN
 
 
