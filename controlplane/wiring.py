@@ -91,7 +91,7 @@ class Service:
         self._scraper, eyes = eyes_of(settings, clock, self._closing)
         self.ledger = open_ledger(
             settings.store.url,
-            compose=Composer(public_url=settings.serve.public_url or ""),
+            compose=Composer(public_url=settings.serve.public_url or "") if settings.slack else None,
             retention=Retention(
                 ticks=settings.store.keep_ticks, rollups=settings.store.keep_rollups, cycles=settings.store.keep_cycles
             ),

@@ -71,7 +71,7 @@ class Settings(Part):
     """What the fleet may cost. Without it nothing is refused for its price."""
 
     slack: Slack | None = None
-    """Where messages go. Without it they stay in the ledger."""
+    """Where messages go. Without it nobody is told; the pages show the same."""
 
     store: Store = Store()
     """The ledger."""
