@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from controlplane.errors import StoreBusyError, StoreError
 
@@ -27,6 +27,14 @@ BUSY_TIMEOUT_MS = 5000
 
 STATEMENT_TIMEOUT_MS = 30_000
 """PostgreSQL gives up on one statement after this: a ledger that hangs would hang the walk."""
+
+READERS = 60
+"""SQLite connections at once, at most: more than the web server has threads, and a connection is only a file handle."""
+
+RESTART_MS = 2000
+"""After a kill PostgreSQL needs a moment to notice that the connection which held the lock is gone."""
+
+LOCK_NOT_AVAILABLE = "55P03"
 
 ADVISORY_KEY = 0x6C6C6D666C656574
 """The advisory lock that stands for "I am the control plane of this database" ("llmfleet")."""
@@ -103,7 +111,7 @@ class Database:
             Path(self.file).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the directory of {self.file}: {error.strerror}") from error
-        engine = create_engine(self.url, connect_args={"check_same_thread": False})
+        engine = create_engine(self.url, connect_args={"check_same_thread": False}, max_overflow=READERS)
         event.listen(engine, "connect", self._pragmas)
         event.listen(engine, "begin", _begin)
         return engine
@@ -134,8 +142,14 @@ class Database:
             return
         with self._ours():
             self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not self._holder.scalar(text("select pg_try_advisory_lock(:key)"), {"key": ADVISORY_KEY}):
-                raise StoreBusyError(f"another control plane holds {self}; stop it, or give this one its own database")
+            self._holder.execute(text(f"set lock_timeout = {RESTART_MS}"))
+            try:
+                self._holder.execute(text("select pg_advisory_lock(:key)"), {"key": ADVISORY_KEY})
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                    raise
+                said = f"another control plane holds {self}; stop it, or give this one its own database"
+                raise StoreBusyError(said) from error
 
     def _still_held(self) -> None:
         """A lost connection loses the advisory lock: take it again, or stop writing."""
