@@ -88,6 +88,18 @@ SOURCE_LAST_SUCCESS = Exported(
     labels=("source",),
     words="When a source last gave something usable, seconds since 1970.",
 )
+SOURCE_UP = Exported(
+    name="llm_fleet_source_up",
+    kind="gauge",
+    labels=("source", "kind", "role"),
+    words="1 when a source's last answer could be used, else 0.",
+)
+SOURCE_SECONDS = Exported(
+    name="llm_fleet_source_seconds",
+    kind="gauge",
+    labels=("source", "kind", "role"),
+    words="How long a source took to answer last time, seconds.",
+)
 WALK_SECONDS = Exported(
     name="llm_fleet_walk_seconds",
     kind="gauge",
@@ -134,6 +146,8 @@ EXPORTED: tuple[Exported, ...] = (
     RECOMMENDATIONS,
     ACTIONS,
     SOURCE_LAST_SUCCESS,
+    SOURCE_UP,
+    SOURCE_SECONDS,
     WALK_SECONDS,
     ROLE_READING,
     STOPPED,

@@ -113,6 +113,11 @@ def _seen(cycle: Cycle) -> Iterator[Metric]:
         ours.SOURCE_LAST_SUCCESS,
         _known(((s.name,), s.last_good.timestamp() if s.last_good else None) for s in cycle.fleet.sources),
     )
+    for metric, measured in (
+        (ours.SOURCE_UP, lambda s: 1.0 if s.ok else 0.0),
+        (ours.SOURCE_SECONDS, lambda s: s.took_seconds),
+    ):
+        yield _family(metric, _known(((s.name, s.kind, s.role or ""), measured(s)) for s in cycle.fleet.sources))
     yield _family(ours.WALK_SECONDS, [((step,), took) for step, took in cycle.took_seconds.items()])
 
 
