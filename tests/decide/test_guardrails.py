@@ -24,7 +24,8 @@ from controlplane.decide.guardrails.steady import Steady
 from controlplane.decide.guardrails.step_limit import StepLimit
 from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
 from controlplane.model.cycle import Recollection, Stop
-from controlplane.model.keys import ChangeId
+from controlplane.model.keys import ChangeId, RoleName
+from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Kind, State
 from controlplane.model.role import Bounds, Mode, ReplicaState
 from controlplane.recommend.patches import in_words, no_patch
@@ -40,11 +41,14 @@ from tests.builders import (
     a_replica,
     a_source,
     a_spec,
+    an_evidence,
     minutely,
 )
 from tests.decide.cases import a_case, a_flag, both, least, most
 
 MINUTES = timedelta(minutes=1)
+PLANNER_BEFORE = RoleName("planner-before")
+"""A role that is no longer in fleet.yaml."""
 
 
 def done(ago: int, recommendation=None, state=ChangeState.APPLIED, outcome=OutcomeState.MET) -> ChangeRecord:
@@ -88,15 +92,24 @@ def test_an_approval_grows_old(age: int, passed: bool):
     assert FreshApproval().check(a_case()).passed
 
 
+def test_an_approval_without_a_date_counts_as_old():
+    undated = replace(a_record(state=State.APPROVED), decided=None)
+    check = FreshApproval().check(a_case(past=a_recollection(undated)))
+    assert not check.passed and check.answerable
+
+
 def test_advice_is_never_written():
     spec = a_spec(scaled_object=False)
     role = a_calm_role(spec)
     check = Patchable().check(a_case(replace(least(1, 2), patch=in_words(spec, "/replicas/max", 1, 2)), role))
-    assert check.said == "nothing to patch: add scaled_object to the role planner"
+    assert (check.passed, check.said) == (False, "nothing to patch: add scaled_object to the role planner")
     flag = replace(a_flag(), patch=in_words(a_spec(workload=False), "/model/kv_cache_dtype", "auto", "fp8"))
-    assert "add workload" in Patchable().check(a_case(flag, a_calm_role(a_spec(workload=False)))).said
+    without = Patchable().check(a_case(flag, a_calm_role(a_spec(workload=False))))
+    assert not without.passed and "add workload" in without.said
+    assert "fleet.yaml is yours" in Patchable().check(a_case(flag, a_calm_role(a_spec()))).said
     ceiling = replace(least(1, 2), patch=in_words(a_spec(), "/replicas/max", 1, 2))
-    assert Patchable().check(a_case(ceiling)).said == "fleet.yaml is yours to change: we never write it"
+    yours = Patchable().check(a_case(ceiling))
+    assert (yours.passed, yours.said) == (False, "fleet.yaml is yours to change: we never write it")
     assert not Patchable().check(a_case(replace(least(1, 2), patch=no_patch(a_spec())))).passed
     assert Patchable().check(a_case()).passed
 
@@ -124,6 +137,20 @@ def test_advice_is_never_written():
 def test_old_or_patchy_data_changes_nothing(case: Case, number: str):
     check = FreshData().check(case)
     assert (check.passed, check.answerable, check.number) == (False, False, number)
+
+
+def test_a_window_known_to_nine_tenths_is_complete():
+    holes = minutely(*[9.0] * 8, None, 9.0)
+    window = FreshData(window=10 * MINUTES)
+    assert window.check(a_case(role=a_calm_role(waiting_per_replica=holes))).number == "0.90 ≥ 0.9"
+    assert FreshData(complete=0.7).check(a_case(least(2, 1), a_calm_role(coverage=0.7))).passed
+
+
+def test_only_what_the_recommendation_rests_on_must_be_known():
+    aside = replace(an_evidence(Reading.GPU_ACTIVITY, None), since=None)
+    resting = a_recommendation()
+    role = a_calm_role(gpu_activity=None)
+    assert FreshData().check(a_case(replace(resting, evidence=(*resting.evidence, aside)), role)).passed
 
 
 def test_scaling_up_may_go_on_with_some_replicas_silent_scaling_down_may_not():
@@ -160,6 +187,9 @@ def test_nothing_is_released_while_replicas_come_and_go():
         (least(2, 0), False),
         (both((2, 5), (8, 4)), False),
         (both((2, 5), (8, 6)), True),
+        (both((2, 6), (8, 6)), True),
+        (least(1, 2), True),
+        (most(8, 10), True),
         (a_flag(), True),
     ],
 )
@@ -198,10 +228,26 @@ def test_the_budget_counts_the_worst_a_change_allows():
     worker = a_calm_role(a_spec("worker"), dollars_per_hour=10.0)
     fits = a_fleet(planner, worker, budget=35.0)
     tight = a_fleet(planner, worker, budget=34.0)
-    assert Budget().check(a_case(most(4, 5), planner, fleet=fits)).number == "$35.00/h of $35.00/h"
+    exact = Budget().check(a_case(most(4, 5), planner, fleet=fits))
+    assert (exact.passed, exact.number) == (True, "$35.00/h of $35.00/h")
     assert not Budget().check(a_case(most(4, 5), planner, fleet=tight)).passed
-    assert Budget().check(a_case(least(3, 2), planner, fleet=tight)).passed
-    assert Budget().check(a_case(a_flag(), planner, fleet=tight)).passed
+    spent = a_fleet(planner, worker, budget=1.0)
+    assert Budget().check(a_case(least(3, 2), planner, fleet=spent)).passed
+    assert Budget().check(a_case(a_flag(), planner, fleet=spent)).passed
+
+
+def test_what_is_spent_now_counts_where_the_bound_is_below_it():
+    """The autoscaler runs five; a lower bound of three costs no less than they do."""
+    role = a_calm_role(dollars_per_hour=25.0, ready=5, bounds=Bounds(min=2, max=8))
+    check = Budget().check(a_case(least(2, 3), role, fleet=a_fleet(role, budget=30.0)))
+    assert check.number == "$25.00/h of $30.00/h"
+
+
+def test_half_a_price_is_no_price():
+    unpriced = a_calm_role(a_spec(price=None), dollars_per_hour=10.0)
+    unspent = a_calm_role(dollars_per_hour=None)
+    for role in (unpriced, unspent):
+        assert Budget().check(a_case(least(2, 3), role, fleet=a_fleet(role, budget=99.0))).number == "unknown"
 
 
 def test_what_was_just_let_through_is_in_the_budget_too():
@@ -223,7 +269,7 @@ def test_an_unknown_price_needs_a_person():
 def test_few_changes_an_hour_in_a_namespace():
     assert BlastRadius().check(a_case(past=after(done(50), done(40)), role=a_calm_role(a_spec(gpus=1)))).passed
     assert not BlastRadius().check(a_case(past=after(done(50), done(40), done(30)))).passed
-    assert BlastRadius().check(a_case(past=after(done(90), done(80), done(70)))).passed
+    assert BlastRadius().check(a_case(past=after(done(90), done(80), done(60)))).passed
     assert not BlastRadius(changes=1).check(a_case(granted=(least(2, 3),))).passed
 
 
@@ -231,6 +277,12 @@ def test_few_gpus_of_the_fleet_an_hour():
     role = a_calm_role(a_spec(gpus=4))
     assert BlastRadius().check(a_case(least(2, 3), role)).number == "4 of 4 GPUs"
     assert not BlastRadius().check(a_case(least(2, 4), role)).passed
+    earlier = BlastRadius(gpus=100).check(
+        a_case(least(2, 3), role, past=after(done(50), done(40, both((2, 3), (4, 7)))))
+    )
+    assert earlier.number == "20 of 100 GPUs", "4 now, 4 and 3 times 4 before"
+    gone = done(50, replace(least(2, 3), role=PLANNER_BEFORE))
+    assert BlastRadius().check(a_case(least(2, 3), role, past=after(gone))).number == "4 of 4 GPUs"
     large = a_calm_role(a_spec(gpus=4), ready=20, replicas=())
     assert BlastRadius().check(a_case(least(20, 22), large)).passed
     restart = BlastRadius().check(a_case(a_flag(), large))
@@ -246,6 +298,13 @@ def test_two_mistakes_in_an_hour_are_enough():
     assert ErrorBudget().check(a_case(undo, past=after(*worse))).answerable
     later = a_case(past=after(*worse), now=NOON + timedelta(hours=2))
     assert ErrorBudget().check(later).passed
+    judged, failed = worse
+    assert judged.outcome is not None and failed.receipt is not None
+    hour = timedelta(hours=1)
+    assert ErrorBudget(mistakes=1).check(a_case(past=after(judged), now=judged.outcome.at + hour)).passed
+    assert ErrorBudget(mistakes=1).check(a_case(past=after(failed), now=failed.receipt.at + hour)).passed
+    met = done(10), done(5, outcome=OutcomeState.MISSED)
+    assert ErrorBudget().check(a_case(past=after(*met))).number == "0 of 2"
 
 
 def test_much_of_the_fleet_unseen_means_observe_only():
@@ -262,7 +321,8 @@ def test_much_of_the_fleet_unseen_means_observe_only():
 def test_a_replica_that_starts_need_not_answer_yet():
     role = a_calm_role(replicas=(a_replica(), a_replica(number=1, state=ReplicaState.STARTING)))  # type: ignore[arg-type]
     fleet = a_fleet(role, sources=(a_source("planner-0"), a_source("planner-1", ok=False)))
-    assert FleetHealth().check(a_case(role=role, fleet=fleet)).passed
+    check = FleetHealth().check(a_case(role=role, fleet=fleet))
+    assert (check.passed, check.number) == (True, "0 of 1 silent")
 
 
 @pytest.mark.parametrize(
@@ -277,6 +337,12 @@ def test_a_replica_that_starts_need_not_answer_yet():
 )
 def test_after_a_change_the_role_is_left_alone(recommendation, ago: int, passed: bool):
     assert Cooldown().check(a_case(recommendation, past=after(done(ago)))).passed is passed
+
+
+def test_the_last_change_is_what_counts():
+    assert Cooldown().check(a_case(least(2, 3), past=after(done(50), done(4)))).number == "4 min of 5 min"
+    early = Cooldown().check(a_case(least(2, 3), past=after(done(-1))))
+    assert not early.passed, "a change from the future is no reason to go on"
 
 
 def test_what_failed_or_was_another_role_does_not_count():
