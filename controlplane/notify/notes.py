@@ -6,7 +6,7 @@ Pure. Words come from the model and may hold anything; nothing is escaped here.
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from controlplane.loop.news import Compose, News, Note, NoteKind
+from controlplane.loop.news import News, Note, NoteKind
 from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
 from controlplane.model.finding import FindingRecord, Severity
 from controlplane.model.recommendation import Kind, RecommendationRecord
@@ -181,11 +181,6 @@ class Composer:
 
     def _link(self, page: str) -> str:
         return f"{self.public_url.rstrip('/')}/{page}" if self.public_url else ""
-
-
-def composer(public_url: str = "") -> Compose:
-    """Composes notes that link to the pages at ``public_url``; without links when it is empty."""
-    return Composer(public_url=public_url)
 
 
 def _finding_key(record: FindingRecord) -> str:

@@ -33,6 +33,9 @@ class Retention:
     cycles: timedelta = timedelta(days=30)
     """What decisions were made from, so that they can be replayed: the largest rows."""
 
+    inputs_bytes: int = 2 * 2**30
+    """The same, in bytes: a fleet of 200 roles writes megabytes with each new decision, and a disk has an end."""
+
     notes: timedelta = timedelta(days=7)
     """Notes that were told or dropped; their keys must outlive any retry."""
 
@@ -115,7 +118,7 @@ def _past(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Ta
     long_ago = micros(now - keep.rollups)
     yield tables.rollups, means.at < long_ago
     yield tables.cycles, tables.cycles.c.at < micros(now - keep.cycles)
-    yield tables.inputs, tables.inputs.c.at < micros(now - keep.cycles)
+    yield tables.inputs, tables.inputs.c.at < max(micros(now - keep.cycles), _too_much(database, keep.inputs_bytes))
     yield tables.policies, tables.policies.c.digest.not_in(select(tables.inputs.c.policy))
     yield tables.outbox, (tables.outbox.c.state != WAITING) & (tables.outbox.c.told < micros(now - keep.notes))
     yield tables.decisions, tables.decisions.c.at < long_ago
@@ -124,3 +127,15 @@ def _past(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Ta
     yield tables.changes, (tables.changes.c.at < long_ago) & unjudged
     yield tables.findings, tables.findings.c.closed < long_ago
     yield tables.recommendations, (tables.recommendations.c.seen < long_ago)
+
+
+def _too_much(database: Writes, most: int) -> int:
+    """Inputs before this instant no longer fit into ``most`` bytes, counted from the newest."""
+    c, total, begins = tables.inputs.c, 0, 0
+    with database.write() as connection:
+        for at, size in connection.execute(select(c.at, func.length(c.body)).order_by(c.at.desc())).all():
+            total += size
+            if total > most:
+                break
+            begins = at
+    return begins if total > most else 0

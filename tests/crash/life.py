@@ -23,7 +23,7 @@ from controlplane.model.cycle import Cycle, Recollection
 from controlplane.model.decision import Verdict
 from controlplane.model.recommendation import State
 from controlplane.notify.digest import Grouping
-from controlplane.notify.notes import composer
+from controlplane.notify.notes import Composer
 from controlplane.notify.voice import OutboxVoice
 from controlplane.store.database import Database
 from controlplane.store.ledger import Ledger, open_ledger
@@ -167,7 +167,7 @@ class Life:
         self.world = World(eyes=NoEyes(), hands=self.hands, memory=self.ledger)
 
     def _open(self) -> Ledger:
-        ledger = open_ledger(self.place.url, compose=composer())
+        ledger = open_ledger(self.place.url, compose=Composer())
         watch(ledger._database, self.fate)
         return ledger
 

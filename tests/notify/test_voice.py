@@ -10,7 +10,7 @@ import pytest
 
 from controlplane.errors import NotifyError
 from controlplane.notify.digest import Grouping
-from controlplane.notify.notes import composer
+from controlplane.notify.notes import Composer
 from controlplane.notify.slack import SlackWebhook
 from controlplane.notify.voice import OutboxVoice
 from controlplane.store.ledger import Ledger, open_ledger
@@ -31,7 +31,7 @@ def slack() -> Iterator[FakeSlack]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", compose=composer("https://fleet.example"))
+    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", compose=Composer(public_url="https://fleet.example"))
     yield opened
     opened.close()
 

@@ -14,12 +14,12 @@ from controlplane.model.keys import RoleName
 from controlplane.model.recommendation import Kind
 from controlplane.notify.blocks import fit
 from controlplane.notify.digest import STORM, Bundle
-from controlplane.notify.notes import composer
+from controlplane.notify.notes import Composer
 from controlplane.notify.wording import worded
 from tests.builders import NOON, a_change, a_change_record, a_finding, a_finding_record, a_recommendation, a_record
 from tests.notify.fake_slack import complaints
 
-compose = composer("https://fleet.example")
+compose = Composer(public_url="https://fleet.example")
 nasty = st.text(max_size=5000) | st.sampled_from(
     [
         "<!channel>",
@@ -119,7 +119,7 @@ def test_each_kind_of_news_has_its_words(news: News, words: str) -> None:
 
 
 def test_without_a_public_address_there_are_no_links() -> None:
-    (note,) = composer()(News(at=NOON, proposed=(a_record(),)))
+    (note,) = Composer()(News(at=NOON, proposed=(a_record(),)))
     assert "<http" not in text(note)
     assert "*→ Run at least 3 replicas of planner*" in text(note)
 

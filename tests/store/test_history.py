@@ -132,6 +132,21 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(url: str) -> None:
         ledger.close()
 
 
+def test_what_decisions_were_made_from_is_bounded_in_bytes_too_the_newest_stay(url: str) -> None:
+    ledger = open_ledger(url, retention=Retention(inputs_bytes=20_000))
+    try:
+        for number in range(40):
+            keep(ledger, tick(number, proposals=[a_recommendation(f"role-{number}")]))
+        oldest_first = ledger.decisions()[::-1]
+        ledger.prune(at(40))
+        left = [ledger.kept(d.id) is not None for d in oldest_first]
+        assert 0 < sum(left) < 40
+        assert left == sorted(left)
+        assert ledger.prune(at(40)) == 0
+    finally:
+        ledger.close()
+
+
 def test_ticks_that_are_not_rolled_up_yet_are_never_thrown_away(url: str) -> None:
     ledger = open_ledger(url, retention=Retention(ticks=HOUR))
     try:
