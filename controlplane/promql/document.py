@@ -57,4 +57,3 @@ def _table(found: Iterable[Metric]) -> list[str]:
         cells = (f"`{metric.name}`", metric.kind, metric.unit, metric.window, f"{feeds}{only}", fold, metric.note)
         rows.append(f"| {' | '.join(cells)} |")
     return rows
-

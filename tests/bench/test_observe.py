@@ -47,8 +47,7 @@ def a_vllm_layout(model: str) -> Layout:
         "request_queue_time_seconds",
     ):
         keys += [
-            MetricKey(f"vllm:{family}_bucket", tuple(sorted((*labels, ("le", le)))))
-            for le in (*SECONDS, *MORE, "+Inf")
+            MetricKey(f"vllm:{family}_bucket", tuple(sorted((*labels, ("le", le))))) for le in (*SECONDS, *MORE, "+Inf")
         ]
     keys.append(MetricKey("process_start_time_seconds"))
     return Layout(tuple(keys))
