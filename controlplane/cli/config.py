@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from controlplane.cli.terminal import screen
 from controlplane.model.role import RoleSpec
 from controlplane.settings.explain import DEFAULT, Row, rows
 from controlplane.settings.json_schema import schema_text
@@ -85,7 +85,7 @@ def _explain(file: str, key: str) -> int:
     if not wanted:
         print(f"{file}: no setting begins with or contains {key}")
         return 2
-    Console(highlight=False).print(_table(wanted))
+    screen().print(_table(wanted))
     return 0
 
 

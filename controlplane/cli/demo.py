@@ -10,8 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from rich.console import Console
-
+from controlplane.cli.terminal import screen
 from controlplane.clock import FastClock
 from controlplane.settings.load import load
 from controlplane.simulate.declared import fleet_yaml
@@ -89,7 +88,7 @@ def _note(speed: float) -> str:
 
 def _open(args: argparse.Namespace, story: DemoStory, file: Path, url: str) -> None:
     """Called when the pages can be reached."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen()
     console.print(f"A simulated fleet and the whole service, {args.speed:g} times faster than life.")
     console.print(f"Pages: [bold]{url}[/bold]   settings: {file}\n")
     console.print("What will happen, in seconds of your time:")
@@ -103,7 +102,7 @@ def _open(args: argparse.Namespace, story: DemoStory, file: Path, url: str) -> N
 
 
 def _sum_up(service: Service, simulated: SimulatedFleet) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen()
     findings, recommendations = service.ledger.findings(), service.ledger.recommendations()
     console.print(f"\n{len(findings)} findings:")
     for found in reversed(findings):

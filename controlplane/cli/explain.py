@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from controlplane.cli.terminal import screen
 from controlplane.errors import ControlPlaneError, NotFoundError, SettingsError
 from controlplane.loop.ports import Kept
 from controlplane.loop.replay import replay
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         kept = find(ledger, args.id)
     finally:
         ledger.close()
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen()
     _tell(console, kept)
     try:
         lines = differences(kept.decisions, replay(kept).decisions)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from controlplane.cli.terminal import screen
 from controlplane.clock import SystemClock
 from controlplane.collect.exposition import PageReader
 from controlplane.collect.limits import Limits
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "json":
         print(as_json(report))
     else:
-        show(report, Console(highlight=False, soft_wrap=True))
+        show(report, screen())
     return 0
 
 

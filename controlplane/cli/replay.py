@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
+from controlplane.cli.terminal import screen
 from controlplane.clock import FastClock
 from controlplane.simulate.recording import Series, read_recording
 from controlplane.simulate.replay import Replay, fleet_yaml_for
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell(series: tuple[Series, ...], replay: Replay, speed: float) -> None:
-    console = Console(soft_wrap=True, highlight=False)
+    console = screen()
     longest = max(s.end for s in series) / speed
     console.print(f"Playing {len(series)} series for {longest:.0f} s:")
     for one in series:
