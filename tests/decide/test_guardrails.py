@@ -173,6 +173,8 @@ def test_nothing_is_released_while_replicas_come_and_go():
     assert not Steady().check(a_case(least(2, 1), a_calm_role(ready=2, pending=1))).passed
     assert not Steady().check(a_case(least(2, 1), a_calm_role(ready=2, replicas_pending=None))).passed
     assert Steady().check(a_case(least(2, 3), a_calm_role(ready=2, pending=1))).passed
+    assert Steady().check(a_case(least(9, 8), a_calm_role(ready=9, pending=1))).passed, "one of ten may be missing"
+    assert Steady().check(a_case(least(8, 7), a_calm_role(ready=8, pending=1))).number == "1 of 9 starting"
 
 
 @pytest.mark.parametrize(
@@ -215,12 +217,22 @@ def test_a_bound_that_is_no_number_is_refused():
         pytest.param(4, least(4, 2), "-2, at most -1", False, id="two less of four"),
         pytest.param(10, least(10, 8), "-2, at most -2", True, id="a fifth less"),
         pytest.param(2, most(8, 2), "0", True, id="an upper bound far above"),
+        pytest.param(6, most(8, 5), "-1, at most -1", True, id="an upper bound counts from what is there"),
+        pytest.param(6, most(8, 4), "-2, at most -1", False, id="two less of six"),
+        pytest.param(3, least(8, 10), "+2, at most +4", True, id="the base is the bound where it is higher"),
+        pytest.param(2, most(8, 11), "+3, at most +2", False, id="the base is what is there where it is lower"),
         pytest.param(None, least(2, 5), "+3, at most +2", False, id="unknown how many are there"),
     ],
 )
 def test_steps_are_small(ready: float | None, recommendation, number: str, passed: bool):
     check = StepLimit().check(a_case(recommendation, a_calm_role(ready=ready, replicas=())))
     assert (check.number, check.passed) == (number, passed)
+
+
+def test_a_replica_that_is_asked_for_counts_as_there():
+    assert a_case(role=a_calm_role(ready=2, desired=3)).replicas == 3
+    assert a_case(role=a_calm_role(ready=3, desired=2)).replicas == 3
+    assert a_case(role=a_calm_role(ready=None, replicas=())).replicas is None
 
 
 def test_the_budget_counts_the_worst_a_change_allows():
@@ -366,21 +378,24 @@ def test_the_same_is_not_written_twice():
     assert Repeat().check(a_case(least(2, 3), past=after(done(60), done(30, least(3, 2))))).passed
     assert Repeat().check(a_case(least(2, 3), past=after(done(361)))).passed
     dry = Repeat().check(a_case(least(2, 3), past=after(done(60, state=ChangeState.DRY_RUN))))
-    assert "hands.mode" in dry.said
+    assert not dry.passed and "hands.mode" in dry.said
+    assert Repeat().check(a_case(least(2, 3), past=after(done(360)))).passed
 
 
 def test_what_did_harm_is_not_tried_again_that_day():
     """Or a release and its undo would take turns for ever."""
     harmful, undone = done(200, least(3, 2), outcome=OutcomeState.WORSE), done(150, least(2, 3))
-    assert Repeat().check(a_case(least(3, 2), past=after(harmful, undone))).said == (
-        "the same made things worse at 08:40 UTC"
-    )
+    again = Repeat().check(a_case(least(3, 2), past=after(harmful, undone)))
+    assert (again.passed, again.said) == (False, "the same made things worse at 08:40 UTC")
+    yesterday = done(24 * 60, least(3, 2), outcome=OutcomeState.WORSE)
+    assert Repeat().check(a_case(least(3, 2), past=after(yesterday, undone))).passed
     assert Repeat().check(a_case(least(3, 2), past=after(done(200, least(3, 2)), undone))).passed
 
 
 def test_no_back_and_forth():
     assert not Reversal().check(a_case(least(3, 2), past=after(done(29)))).passed
     assert Reversal().check(a_case(least(3, 2), past=after(done(31)))).passed
+    assert Reversal().check(a_case(least(3, 2), past=after(done(30)))).passed
     assert not Reversal().check(a_case(least(3, 2), past=after(done(31, outcome=None)))).passed
     assert Reversal().check(a_case(least(3, 4), past=after(done(1)))).passed
     assert Reversal().check(a_case(a_flag(), past=after(done(1)))).passed
