@@ -1,15 +1,27 @@
-"""A recommendation before one guardrail."""
+"""A recommendation before one guardrail, and what was done before it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controlplane.decide.guardrail import Case
+from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
 from controlplane.model.cycle import Recollection
 from controlplane.model.fleet import Fleet
 from controlplane.model.patch import FieldChange, Patch
 from controlplane.model.recommendation import Direction, Kind, Recommendation
 from controlplane.model.role import Bounds, RoleView
-from tests.builders import NOON, a_calm_role, a_fleet, a_patch, a_recollection, a_recommendation
+from tests.builders import (
+    NOON,
+    a_calm_role,
+    a_change,
+    a_change_record,
+    a_fleet,
+    a_patch,
+    a_recollection,
+    a_recommendation,
+)
+
+MINUTES = timedelta(minutes=1)
 
 
 def a_case(
@@ -70,3 +82,14 @@ def a_flag(flag: str = "--kv-cache-dtype=fp8") -> Recommendation:
         patch=engine_flag(ObjectRef("Deployment", "llm", "planner"), flag),
         dollars=0.0,
     )
+
+
+def done(ago: int, recommendation=None, state=ChangeState.APPLIED, outcome=OutcomeState.MET) -> ChangeRecord:
+    """A change of the planner, so many minutes ago, by default with its outcome."""
+    change = a_change(recommendation or least(2, 3), at=NOON - ago * MINUTES, id_=f"chg-{ago}")
+    return a_change_record(change, state, outcome)
+
+
+def after(*changes: ChangeRecord) -> Recollection:
+    """A past in which these were done."""
+    return a_recollection(changes=tuple(sorted(changes, key=lambda r: r.change.at)))
