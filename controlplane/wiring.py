@@ -4,6 +4,7 @@ One process: the scraper in its own thread and event loop, the walk and the othe
 threads, the web server in the thread that called :meth:`Service.serve`. They meet in the ledger.
 """
 
+import logging
 import random
 import signal
 import socket
@@ -54,6 +55,8 @@ from controlplane.web.api import api_router
 from controlplane.web.app import create_app
 from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
 from controlplane.web.probes import probes
+
+log = logging.getLogger(__name__)
 
 DELIVER_EVERY = timedelta(seconds=5)
 ROLLUP_EVERY = timedelta(minutes=5)
@@ -139,7 +142,15 @@ class Service:
 
     def _health(self) -> Health:
         loops = self.schedule.health()
-        return replace(loops, dropped=dict(self.schedule.dropped), actions=dict(self._actions), started=self._started)
+        failed = self._latest.faults if self._latest else ()
+        errors = {**loops.errors, **({"detectors": "; ".join(failed)} if failed else {})}
+        return replace(
+            loops,
+            errors=errors,
+            dropped=dict(self.schedule.dropped),
+            actions=dict(self._actions),
+            started=self._started,
+        )
 
     # --- the loops
 
@@ -151,6 +162,8 @@ class Service:
         kinds = {f"chg-{d.id}": d.recommendation.kind.value for d in cycle.decisions}
         self._actions.update((kinds.get(r.change, "unknown"), r.state.value) for r in cycle.receipts)
         self._latest = cycle
+        for fault in cycle.faults:
+            log.error("a detector failed: %s", fault)
 
     def _deliver(self) -> None:
         self._voice.deliver(self._clock.now())

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +69,22 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A fresh PostgreSQL cluster for this run, reached through SQLAlchemy's psycopg driver; nothing is kept."""
+def postgres_url() -> Iterator[str]:
+    """A fresh PostgreSQL cluster for this run, reached through SQLAlchemy's psycopg driver; nothing is kept.
+
+    Not in pytest's own folder: the server runs as another user, and every pytest that starts shuts that folder again.
+    """
+    with tempfile.TemporaryDirectory(prefix="fleet-postgres-") as home:
+        yield from _cluster(Path(home))
+
+
+def _cluster(home: Path) -> Iterator[str]:
     programs = program("postgresql").resolve().parent
     user = _server_user()
-    home = tmp_path_factory.mktemp("postgres")
     data = home / "data"
     data.mkdir(mode=0o700)
     if user:
-        for folder in (home, *home.parents):
-            if folder.owner() == "root" and folder.stat().st_mode & 0o077 == 0:
-                folder.chmod(0o711)  # pytest keeps its folders to itself; the server runs as another user
+        home.chmod(0o711)
         shutil.chown(data, user)
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "fleet", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"],

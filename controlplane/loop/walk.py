@@ -58,6 +58,7 @@ def think(fleet: Fleet, past: Recollection, policy: Policy, now: datetime, lap: 
         decisions=decisions,
         receipts=(),
         outcomes=outcomes,
+        faults=seen.faults,
     )
 
 

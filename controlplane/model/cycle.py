@@ -52,5 +52,7 @@ class Cycle:
     decisions: tuple[Decision, ...]
     receipts: tuple[Receipt, ...]
     outcomes: tuple[Outcome, ...]
+    faults: tuple[str, ...] = ()
+    """Detectors that failed on a role, in words: what they watch was not watched at this tick."""
     took_seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds per step of the walk."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from controlplane.detect import DEFAULT_DETECTORS, Detector, detect
 from controlplane.detect.queue import QueueBuildup
 from controlplane.model.finding import FindingRecord
-from tests.builders import NOON, a_finding, a_finding_record, a_fleet, a_role, ticking
+from tests.builders import NOON, a_calm_role, a_finding, a_finding_record, a_fleet, a_role, ticking
 
 ID = "queue-buildup:planner"
 
@@ -95,3 +95,24 @@ def test_a_finding_of_a_role_or_detector_that_is_no_more_is_over():
 
 def test_ids_of_detectors_are_unique():
     assert len({d.id for d in DEFAULT_DETECTORS}) == len(DEFAULT_DETECTORS) == 8
+
+
+class Broken(QueueBuildup):
+    """A detector with a fault of its own."""
+
+    def detect(self, role, beliefs):
+        raise ZeroDivisionError(role.name)
+
+
+def test_a_detector_that_fails_costs_its_own_finding_and_nothing_else():
+    fleet = a_fleet(a_calm_role(waiting_per_replica=9.0))
+    seen = detect(fleet, {}, (), (Broken(), QueueBuildup()))
+    assert [f.detector for f in seen.findings] == ["queue-buildup"]
+    assert seen.faults == ("queue-buildup on planner: ZeroDivisionError: planner",)
+
+
+def test_what_a_failing_detector_had_found_stays_open_unsure():
+    record = a_finding_record()
+    seen = detect(a_fleet(), {}, (record,), (Broken(),))
+    assert seen.findings == ()
+    assert seen.unsure == (record.finding.id,)
