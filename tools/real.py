@@ -98,7 +98,9 @@ def _debian_unpack(package: str) -> None:
             _refresh_lists()
             _run(["apt-get", "download", "-q", package], where=Path(folder))
         (archive,) = Path(folder).glob("*.deb")
-        _run(["dpkg", "-x", str(archive), str(cache() / "debian")])
+        unpacked = cache() / "debian"
+        unpacked.mkdir(parents=True, exist_ok=True)  # dpkg makes the last folder only
+        _run(["dpkg", "-x", str(archive), str(unpacked)])
 
 
 def _debian_install(*packages: str) -> None:
