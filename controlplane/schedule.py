@@ -36,7 +36,7 @@ class Schedule:
         self.dropped: Counter[str] = Counter()
         """Runs that did not happen because the one before was still busy, by loop."""
 
-    def every(self, name: str, span: timedelta, job: Callable[[], None], *, first_after: timedelta) -> None:
+    def every(self, name: str, span: timedelta, job: Callable[[], object], *, first_after: timedelta) -> None:
         """Run ``job`` each ``span``, the first time ``first_after`` the start."""
 
         def run() -> None:

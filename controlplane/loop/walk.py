@@ -14,7 +14,6 @@ from controlplane.model.change import Change, ChangeState, Receipt
 from controlplane.model.cycle import Cycle, Recollection
 from controlplane.model.decision import Decision, Verdict
 from controlplane.model.fleet import Fleet
-from controlplane.model.keys import ChangeId
 from controlplane.observe.assemble import History, assemble
 from controlplane.recommend import recommend
 from controlplane.verify.outcomes import verify
@@ -95,7 +94,7 @@ def act(world: World, decisions: Sequence[Decision], now: datetime) -> tuple[Rec
         if decision.verdict is not Verdict.APPLY:
             continue
         change = Change(
-            id=ChangeId(f"chg-{decision.id}"),
+            id=decision.change_id,
             decision=decision.id,
             recommendation=decision.recommendation,
             at=now,

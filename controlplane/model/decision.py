@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from controlplane.model.keys import DecisionId, RecommendationId
+from controlplane.model.keys import ChangeId, DecisionId, RecommendationId
 from controlplane.model.recommendation import Recommendation
 
 
@@ -51,6 +51,11 @@ class Decision:
     def id(self) -> DecisionId:
         """Recommendation and tick."""
         return DecisionId(f"{self.recommendation.id}-{int(self.at.timestamp()):x}")
+
+    @property
+    def change_id(self) -> ChangeId:
+        """The one change that applying it makes."""
+        return ChangeId(f"chg-{self.id}")
 
     @property
     def recommendation_id(self) -> RecommendationId:
