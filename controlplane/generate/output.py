@@ -1,17 +1,20 @@
 """All files that follow from a fleet.yaml, written, or held against what is there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.generate.cost_rules import cost_group
-from controlplane.generate.dashboards import fleet_dashboard
-from controlplane.generate.manifests import manifests
-from controlplane.generate.pod_rules import pod_group
-from controlplane.generate.role_rules import role_group
-from controlplane.generate.text import MARK, json_text, rules_text
+from controlplane.generate.dashboards import dashboard_files
+from controlplane.generate.manifests import manifest_files
+from controlplane.generate.request import Request, request_of
+from controlplane.generate.rules import rule_files
+from controlplane.generate.text import MARK
 from controlplane.settings.load import Loaded
 
+Generator = Callable[[Request], Mapping[str, str]]
+"""Makes files: path below the output folder → text. No two generators make the same path."""
+
+GENERATORS: tuple[Generator, ...] = (rule_files, dashboard_files, manifest_files)
 FOLDERS = ("rules", "dashboards", "manifests")
 
 
@@ -25,13 +28,13 @@ class Drift:
 
 def files(loaded: Loaded, raw: str) -> Mapping[str, str]:
     """Path → text of everything generated. ``raw`` is the settings file's own text, for the ConfigMap."""
-    settings, source = loaded.settings, Path(loaded.file).name
-    engines = sorted({role.engine for role in settings.roles.values()})
-    made = {f"rules/llm-pods-{engine}.yaml": rules_text(source, [pod_group(engine).as_yaml()]) for engine in engines}
-    made["rules/llm-roles.yaml"] = rules_text(source, [role_group(settings).as_yaml(), cost_group(settings).as_yaml()])
-    made["dashboards/llm-fleet.json"] = json_text(fleet_dashboard(settings, source))
-    for name, text in manifests(settings, source, raw, Path(loaded.file).parent).items():
-        made[f"manifests/controlplane/{name}"] = text
+    request = request_of(loaded, raw)
+    made: dict[str, str] = {}
+    for generator in GENERATORS:
+        for path, text in generator(request).items():
+            if path in made:
+                raise ValueError(f"two generators make {path}")
+            made[path] = text
     return dict(sorted(made.items()))
 
 

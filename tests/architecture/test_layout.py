@@ -14,7 +14,7 @@ PACKAGE = ROOT / "controlplane"
 
 LONGEST_FILE = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "misc"}
-PURE = ("model", "promql", "observe", "estimate", "detect", "recommend", "decide", "verify", "web/views")
+PURE = ("model", "promql", "observe", "estimate", "detect", "recommend", "decide", "verify", "doctor", "web/views")
 ROOMS = {
     "aiohttp": ("collect", "notify", "simulate"),
     "alembic": ("store",),
@@ -22,7 +22,7 @@ ROOMS = {
     "fastapi": ("web",),
     "grafanalib": ("generate",),
     "jinja2": ("web",),
-    "kubernetes": ("collect",),
+    "kubernetes": ("act", "collect"),
     "prometheus_api_client": ("collect",),
     "prometheus_client": ("web/metrics.py",),
     "pydantic": ("settings", "store", "web"),

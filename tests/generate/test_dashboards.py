@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from controlplane.generate.dashboards.panel import Panel, Query, places
 from controlplane.generate.output import files
-from controlplane.generate.panel import Panel, Query, places
 from controlplane.promql.exported import EXPORTED
 from controlplane.settings.load import load_with_lines
 from tests.generate.promql_names import metric_names

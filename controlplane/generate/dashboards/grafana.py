@@ -12,7 +12,7 @@ from typing import Any
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from controlplane.generate.panel import Panel, Place, Query, Row, places
+from controlplane.generate.dashboards.panel import Panel, Place, Query, Row, places
 
 SCHEMA = 39
 """Dashboard schema of Grafana 10.4; newer ones read it as it is."""

@@ -6,7 +6,7 @@ engines' own names, taken from the metric catalogue; everything after them uses 
 
 from collections.abc import Iterator
 
-from controlplane.generate.rule import POD, POD_MODEL, WINDOW, Group, Record
+from controlplane.generate.rules.rule import POD, POD_MODEL, WINDOW, Group, Record
 from controlplane.model.role import Engine
 from controlplane.promql.catalogue import metrics
 from controlplane.promql.expr import aggregate, either, relabel, select

@@ -6,7 +6,7 @@ were no tokens, and none when the money of that hour is not fully known: half a 
 
 from collections.abc import Iterator
 
-from controlplane.generate.rule import ROLE, Group, Record, on, ours
+from controlplane.generate.rules.rule import ROLE, Group, Record, on, ours
 from controlplane.promql import exported
 from controlplane.promql.expr import aggregate
 from controlplane.settings.schema import Settings

@@ -5,9 +5,9 @@ Panels ask recorded names only; limits are the detectors' own, objectives those 
 
 from typing import Any
 
-from controlplane.generate.grafana import dashboard
-from controlplane.generate.panel import Panel, Query, Row
-from controlplane.generate.role_rules import OBJECTIVE, limit_of
+from controlplane.generate.dashboards.grafana import dashboard
+from controlplane.generate.dashboards.panel import Panel, Query, Row
+from controlplane.generate.rules.roles import OBJECTIVE, limit_of
 from controlplane.generate.text import made_by
 from controlplane.model.reading import Reading
 from controlplane.promql import exported as ours

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from controlplane.generate.pod_rules import FINISHED, GAUGES, HISTOGRAMS, KV_USAGE, RATES
-from controlplane.generate.rule import POD, ROLE_MODEL, Group, Record, labelled, on, ours
+from controlplane.generate.rules.pods import FINISHED, GAUGES, HISTOGRAMS, KV_USAGE, RATES
+from controlplane.generate.rules.rule import POD, ROLE_MODEL, Group, Record, labelled, on, ours
 from controlplane.model.reading import Reading
 from controlplane.promql import exported
 from controlplane.promql.expr import Match, aggregate, select
