@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from controlplane.generate.manifests.service import manifests
+from controlplane.generate.manifests.ourselves import manifests
 from controlplane.generate.request import Request
 
 __all__ = ["manifest_files"]
