@@ -1,7 +1,8 @@
 """What the control plane itself tells Prometheus at ``/metrics``: generated rules and panels may use these names.
 
 The list is the contract between the exporter and everything generated from fleet.yaml. A value that is unknown
-is *absent* from the page, never 0. ``namespace`` is empty for a role that lives outside Kubernetes.
+is *absent* from the page, never 0. ``namespace`` is empty for a role that lives outside Kubernetes. A GPU-equivalent
+is one whole GPU for the price: a MIG slice counts with the larger of its share of compute and of memory.
 """
 
 from dataclasses import dataclass
@@ -13,137 +14,160 @@ class Exported:
 
     name: str
     kind: str
-    """gauge or counter; a counter's name is written with its ``_total``."""
+    """gauge, counter or histogram; a counter's name is written with its ``_total``."""
     labels: tuple[str, ...]
+    """Those of every series; a histogram's ``le`` is not among them."""
     words: str
     """The help line: meaning and unit."""
 
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names that a query may use."""
+        parts = ("_bucket", "_count", "_sum") if self.kind == "histogram" else ("",)
+        return tuple(self.name + part for part in parts)
 
-BUILD_INFO = Exported(
-    name="llm_fleet_build_info",
-    kind="gauge",
-    labels=("version",),
-    words="Always 1; which version of the control plane runs.",
+
+def _metric(kind: str, name: str, labels: str, words: str) -> Exported:
+    return Exported(name=f"llm_fleet_{name}", kind=kind, labels=tuple(labels.split()), words=words)
+
+
+def _gauge(name: str, labels: str, words: str) -> Exported:
+    return _metric("gauge", name, labels, words)
+
+
+def _counter(name: str, labels: str, words: str) -> Exported:
+    return _metric("counter", name, labels, words)
+
+
+def _histogram(name: str, labels: str, words: str) -> Exported:
+    return _metric("histogram", name, labels, words)
+
+
+BUILD_INFO = _gauge("build_info", "version", "Always 1; which version of the control plane runs.")
+
+POD_INFO = _gauge(
+    "pod_info",
+    "namespace pod node model role phase",
+    "Always 1; which role a pod belongs to. phase is both, prefill or decode.",
 )
-POD_INFO = Exported(
-    name="llm_fleet_pod_info",
-    kind="gauge",
-    labels=("namespace", "pod", "node", "model", "role", "phase"),
-    words="Always 1; which role a pod belongs to. phase is both, prefill or decode.",
+POD_GPUS = _gauge("pod_gpus", "namespace pod node", "GPU-equivalents a role's pod holds, ready or starting.")
+GPU_PRICE = _gauge(
+    "gpu_price_dollars_per_hour",
+    "node gpu_model source",
+    "Price of one whole GPU of a node that holds replicas, dollars per hour; source is file or list.",
 )
-GPU_PRICE = Exported(
-    name="llm_fleet_gpu_price_dollars_per_hour",
-    kind="gauge",
-    labels=("gpu_model", "source"),
-    words="Price of one whole GPU, dollars per hour; source is file or list.",
+ROLE_DOLLARS = _gauge(
+    "role_dollars_per_hour",
+    "namespace role model",
+    "What the role's GPUs cost, ready or starting, dollars per hour.",
 )
-ROLE_DOLLARS = Exported(
-    name="llm_fleet_role_dollars_per_hour",
-    kind="gauge",
-    labels=("namespace", "role", "model"),
-    words="What the role's GPUs cost, ready or starting, dollars per hour.",
+IDLE_BUDGET = _gauge(
+    "role_idle_budget_dollars_per_hour",
+    "namespace role",
+    "Dollars per hour of idle GPUs that fleet.yaml allows the role; absent where it sets no limit.",
 )
-REPLICAS_READY = Exported(
-    name="llm_fleet_pool_replicas_ready", kind="gauge", labels=("namespace", "role"), words="Replicas that serve."
+KV_CAPACITY = _gauge(
+    "engine_kv_capacity_tokens",
+    "namespace pod",
+    "Tokens the engine's KV cache holds, as the engine says; absent where it does not.",
 )
-REPLICAS_PENDING = Exported(
-    name="llm_fleet_pool_replicas_pending",
-    kind="gauge",
-    labels=("namespace", "role"),
-    words="Replicas asked for that do not serve yet.",
+
+REPLICAS_READY = _gauge("pool_replicas_ready", "namespace role", "Replicas that serve.")
+REPLICAS_PENDING = _gauge("pool_replicas_pending", "namespace role", "Replicas asked for that do not serve yet.")
+REPLICAS_DESIRED = _gauge("pool_replicas_desired", "namespace role", "Replicas the autoscaler asks for.")
+REPLICAS_MIN = _gauge("pool_replicas_min", "namespace role", "Least replicas, in force.")
+REPLICAS_MAX = _gauge("pool_replicas_max", "namespace role", "Most replicas, in force.")
+DESIRED_REPLICAS = _gauge(
+    "desired_replicas",
+    "namespace role",
+    "Replicas we would run now, for KEDA to follow; absent while we cannot tell.",
 )
-REPLICAS_DESIRED = Exported(
-    name="llm_fleet_pool_replicas_desired",
-    kind="gauge",
-    labels=("namespace", "role"),
-    words="Replicas the autoscaler asks for.",
+
+FINDINGS = _gauge("findings", "role detector severity", "Open findings.")
+RECOMMENDATIONS = _gauge("recommendations", "kind state", "Recommendations, by kind and state.")
+SAVINGS = _gauge(
+    "recommendation_savings_dollars_per_hour",
+    "kind state",
+    "What recommendations would save, dollars per hour; those that cost more, or whose price is unknown, are left out.",
 )
-REPLICAS_MIN = Exported(
-    name="llm_fleet_pool_replicas_min", kind="gauge", labels=("namespace", "role"), words="Least replicas, in force."
+REALISED_SAVINGS = _counter(
+    "realised_savings_dollars_total",
+    "kind",
+    "What changes whose expectation was met have saved since they were judged, dollars.",
 )
-REPLICAS_MAX = Exported(
-    name="llm_fleet_pool_replicas_max", kind="gauge", labels=("namespace", "role"), words="Most replicas, in force."
+ACTIONS = _counter("actions_total", "kind result namespace", "Changes sent, by kind and receipt.")
+
+SOURCE_LAST_SUCCESS = _gauge(
+    "collector_last_success_timestamp_seconds",
+    "source",
+    "When a source last gave something usable, seconds since 1970.",
 )
-FINDINGS = Exported(
-    name="llm_fleet_findings",
-    kind="gauge",
-    labels=("role", "detector", "severity"),
-    words="Open findings.",
+SOURCE_UP = _gauge("source_up", "source kind role", "1 when a source's last answer could be used, else 0.")
+SOURCE_SECONDS = _gauge("source_seconds", "source kind role", "How long a source took to answer last time, seconds.")
+WALK_SECONDS = _gauge("walk_seconds", "step", "How long each step of the last walk took, seconds.")
+ROLE_READING = _gauge(
+    "role_reading",
+    "namespace role reading unit",
+    "A role's reading at the last tick, in its base unit; absent while unknown or old.",
 )
-RECOMMENDATIONS = Exported(
-    name="llm_fleet_recommendations",
-    kind="gauge",
-    labels=("kind", "state"),
-    words="Recommendations, by kind and state.",
+STOPPED = _gauge("stopped", "", "1 while the kill switch is on, else 0.")
+LOOP_LAST_SUCCESS = _gauge(
+    "loop_last_success_timestamp_seconds",
+    "loop",
+    "When a loop of the service last succeeded, seconds since 1970.",
 )
-ACTIONS = Exported(
-    name="llm_fleet_actions_total",
-    kind="counter",
-    labels=("kind", "result"),
-    words="Changes sent, by kind and receipt.",
+LOOP_DROPPED = _counter(
+    "loop_dropped_total", "loop", "Runs of a loop that did not happen because the one before was still busy."
 )
-SOURCE_LAST_SUCCESS = Exported(
-    name="llm_fleet_collector_last_success_timestamp_seconds",
-    kind="gauge",
-    labels=("source",),
-    words="When a source last gave something usable, seconds since 1970.",
+OLDEST_UNDELIVERED = _gauge(
+    "notify_oldest_pending_age_seconds",
+    "",
+    "Age of the oldest message that still waits to be sent, seconds; 0 when none waits.",
 )
-SOURCE_UP = Exported(
-    name="llm_fleet_source_up",
-    kind="gauge",
-    labels=("source", "kind", "role"),
-    words="1 when a source's last answer could be used, else 0.",
+
+SESSION_TOKENS = _counter(
+    "session_tokens_total",
+    "tenant role namespace model kind",
+    "Tokens that sessions used; kind is prompt, cached or output, prompt without the cached ones. No session id.",
 )
-SOURCE_SECONDS = Exported(
-    name="llm_fleet_source_seconds",
-    kind="gauge",
-    labels=("source", "kind", "role"),
-    words="How long a source took to answer last time, seconds.",
+SESSIONS_ACTIVE = _gauge("sessions_active", "tenant role", "Sessions that made a call lately.")
+SESSION_FANOUT_MAX = _gauge(
+    "session_fanout_max", "tenant role", "Calls in flight of the active session that has the most."
 )
-WALK_SECONDS = Exported(
-    name="llm_fleet_walk_seconds",
-    kind="gauge",
-    labels=("step",),
-    words="How long each step of the last walk took, seconds.",
+SESSION_FANOUT = _histogram("session_fanout", "tenant role", "Most calls in flight at once, per finished session.")
+SESSION_SPEND = _histogram("session_spend_dollars", "tenant role", "Dollars per finished session.")
+SESSION_BUDGET_EXCEEDED = _counter(
+    "session_budget_exceeded_total", "tenant", "Sessions that spent more than they were allowed."
 )
-ROLE_READING = Exported(
-    name="llm_fleet_role_reading",
-    kind="gauge",
-    labels=("namespace", "role", "reading", "unit"),
-    words="A role's reading at the last tick, in its base unit; absent while unknown or old.",
+
+SESSIONS: tuple[Exported, ...] = (
+    SESSION_TOKENS,
+    SESSIONS_ACTIVE,
+    SESSION_FANOUT_MAX,
+    SESSION_FANOUT,
+    SESSION_SPEND,
+    SESSION_BUDGET_EXCEEDED,
 )
-STOPPED = Exported(name="llm_fleet_stopped", kind="gauge", labels=(), words="1 while the kill switch is on, else 0.")
-LOOP_LAST_SUCCESS = Exported(
-    name="llm_fleet_loop_last_success_timestamp_seconds",
-    kind="gauge",
-    labels=("loop",),
-    words="When a loop of the service last succeeded, seconds since 1970.",
-)
-LOOP_DROPPED = Exported(
-    name="llm_fleet_loop_dropped_total",
-    kind="counter",
-    labels=("loop",),
-    words="Runs of a loop that did not happen because the one before was still busy.",
-)
-OLDEST_UNDELIVERED = Exported(
-    name="llm_fleet_notify_oldest_pending_age_seconds",
-    kind="gauge",
-    labels=(),
-    words="Age of the oldest message that still waits to be sent, seconds; 0 when none waits.",
-)
+"""Absent until a source of sessions is read."""
 
 EXPORTED: tuple[Exported, ...] = (
     BUILD_INFO,
     POD_INFO,
+    POD_GPUS,
     GPU_PRICE,
     ROLE_DOLLARS,
+    IDLE_BUDGET,
+    KV_CAPACITY,
     REPLICAS_READY,
     REPLICAS_PENDING,
     REPLICAS_DESIRED,
     REPLICAS_MIN,
     REPLICAS_MAX,
+    DESIRED_REPLICAS,
     FINDINGS,
     RECOMMENDATIONS,
+    SAVINGS,
+    REALISED_SAVINGS,
     ACTIONS,
     SOURCE_LAST_SUCCESS,
     SOURCE_UP,
@@ -154,5 +178,6 @@ EXPORTED: tuple[Exported, ...] = (
     LOOP_LAST_SUCCESS,
     LOOP_DROPPED,
     OLDEST_UNDELIVERED,
+    *SESSIONS,
 )
 """In the order of the page."""
