@@ -94,6 +94,23 @@ class Objective(Part):
     """Arrival to last token, 95th percentile over 5 minutes. Not promised by default."""
 
 
+_EDGE = Duration(timedelta(milliseconds=1), timedelta(hours=4))
+
+
+class HistogramBuckets(Part):
+    """Upper bounds of the engine's latency histograms, where it was started with its own."""
+
+    ttft: tuple[Annotated[timedelta, _EDGE], ...] = ()
+    """Time to first token; vLLM takes them in ``--custom-histogram-buckets`` (since 0.32), SGLang in
+    ``--bucket-time-to-first-token``. By default the engine's own, as everywhere here."""
+
+    itl: tuple[Annotated[timedelta, _EDGE], ...] = ()
+    """Inter-token latency; SGLang takes them in ``--bucket-inter-token-latency``."""
+
+    e2e: tuple[Annotated[timedelta, _EDGE], ...] = ()
+    """Arrival to last token; SGLang takes them in ``--bucket-e2e-request-latency``."""
+
+
 class Pods(Part):
     """Where the role's pods are found in Kubernetes."""
 
@@ -133,6 +150,9 @@ class Role(Part):
 
     slo: Objective = Objective()
     """What is promised."""
+
+    histogram_buckets: HistogramBuckets = HistogramBuckets()
+    """Edges of the engine's histograms when they are not its default ones: promises are counted at edges."""
 
     mode: Annotated[Mode, Choice(Mode)] = Mode.PROPOSE
     """The ladder of trust. ``propose`` by default: a person approves each change."""

@@ -13,6 +13,7 @@ from controlplane.decide.guardrails import Freeze as FreezeGuardrail
 from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
+from controlplane.settings.alerts import Alerts
 from controlplane.settings.gpus import LIST_PRICES
 from controlplane.settings.names import GPU_TYPE, NAME
 from controlplane.settings.part import As, Part
@@ -81,6 +82,9 @@ class Settings(Part):
 
     sessions: Sessions | None = None
     """Runs of multi-agent tasks."""
+
+    alerts: Alerts = Alerts()
+    """Who is told by Prometheus and Alertmanager, and when."""
 
     @property
     def price_list(self) -> Mapping[str, float]:
