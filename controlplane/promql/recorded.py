@@ -300,13 +300,20 @@ TENANTS: tuple[Recorded, ...] = (
 )
 
 
+_PROMISED = (*ROLE, "model", "slo")
+"""``slo`` is ttft, itl or e2e: each role promises its own."""
+
+
 def _objectives() -> Iterator[Recorded]:
-    for name, words in (("good", "Requests that met the objective."), ("total", "Requests that have an objective.")):
-        yield Recorded(name=f"llm_slo:{name}:rate5m", labels=(*MODEL, "slo"), unit="1/s", words=words)
+    for name, words in (
+        ("good", "Requests (of itl: tokens) as fast as promised; absent where the engine has no bucket at the target."),
+        ("total", "Requests (of itl: tokens) that were promised something."),
+    ):
+        yield Recorded(name=f"llm_slo:{name}:rate5m", labels=_PROMISED, unit="1/s", words=words)
     for window in BURN_WINDOWS:
         yield Recorded(
             name=f"llm_slo:error:ratio{window}",
-            labels=(*MODEL, "slo"),
+            labels=_PROMISED,
             unit="0..1",
             words=f"Share of the requests of {window} that missed the objective; absent without requests.",
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Protocol
 
 from controlplane.promql.exported import Exported
 from controlplane.promql.expr import Match, aggregate, call, quote, relabel, select
@@ -37,17 +38,26 @@ class Record:
         return {**rule, "labels": dict(sorted(self.labels.items()))} if self.labels else rule
 
 
+class Rule(Protocol):
+    """What a group holds: recording rules, or alerts."""
+
+    def as_yaml(self) -> dict[str, object]:
+        """The rule as Prometheus reads it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Rules evaluated together, in order: a rule sees what the ones before it recorded."""
 
     name: str
-    rules: tuple[Record, ...]
+    rules: tuple[Rule, ...]
+    interval: timedelta = INTERVAL
 
     def as_yaml(self) -> dict[str, object]:
         """The group as Prometheus reads it."""
-        interval = f"{INTERVAL.total_seconds():.0f}s"
-        return {"name": self.name, "interval": interval, "rules": [r.as_yaml() for r in self.rules]}
+        rules = [rule.as_yaml() for rule in self.rules]
+        return {"name": self.name, "interval": f"{self.interval.total_seconds():.0f}s", "rules": rules}
 
 
 def ours(metric: Exported, operator: str, by: tuple[str, ...]) -> str:
