@@ -16,8 +16,10 @@ from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
 from controlplane.settings.alerts import Alerts
 from controlplane.settings.gpus import LIST_PRICES
 from controlplane.settings.names import GPU_TYPE, NAME
+from controlplane.settings.outputs import Generate
 from controlplane.settings.part import As, Part
 from controlplane.settings.roles import Role
+from controlplane.settings.rules import Cost, Rules
 from controlplane.settings.sections import Budget, Freeze, Hands, Serve, Sessions, Slack, Sources, Store
 from controlplane.settings.thinking import section_for, with_overrides
 from controlplane.settings.values import DOLLARS, Duration
@@ -65,8 +67,17 @@ class Settings(Part):
     freeze: tuple[Freeze, ...] = ()
     """Times in which nothing is changed."""
 
+    generate: Generate = Generate()
+    """What is written for Prometheus and Grafana, and where their operators look for it."""
+
     hands: Hands = Hands()
     """How changes are made."""
+
+    cost: Cost = Cost()
+    """How money is divided among tokens."""
+
+    rules: Rules = Rules()
+    """How recording rules are written."""
 
     budget: Budget | None = None
     """What the fleet may cost. Without it nothing is refused for its price."""
