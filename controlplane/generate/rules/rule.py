@@ -60,7 +60,7 @@ class Group:
         return {"name": self.name, "interval": f"{self.interval.total_seconds():.0f}s", "rules": rules}
 
 
-def ours(metric: Exported, operator: str, by: tuple[str, ...]) -> str:
+def ours(metric: Exported, operator: str, by: tuple[str, ...], where: tuple[Match, ...] = ()) -> str:
     """A metric of our own, aggregated, whether Prometheus left its labels alone or moved them to ``exported_…``.
 
     They are moved when our pod is scraped without ``honorLabels``: ``pod`` is then our pod, not the engine's. The
@@ -68,9 +68,9 @@ def ours(metric: Exported, operator: str, by: tuple[str, ...]) -> str:
     """
     moved = [name for name in ("namespace", "pod") if name in metric.labels]
     mark = f"exported_{moved[-1]}"
-    left = aggregate(operator, select(metric.name, (Match(mark, ""),)), by)
+    left = aggregate(operator, select(metric.name, (Match(mark, ""), *where)), by)
     exported = [f"exported_{name}" if name in moved else name for name in by]
-    put_back = aggregate(operator, select(metric.name, (Match(mark, "", "!="),)), exported)
+    put_back = aggregate(operator, select(metric.name, (Match(mark, "", "!="), *where)), exported)
     for name in moved:
         put_back = relabel(put_back, name, f"exported_{name}")
     return aggregate(operator, f"{left} or {put_back}", by)
