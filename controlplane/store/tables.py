@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -163,6 +164,30 @@ rollups = Table(
     sqlite_with_rowid=False,
 )
 """Means over ``span`` seconds from ``at`` on, each with the number of ticks behind it."""
+
+money = Table(
+    "money",
+    meta,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("role", Text, primary_key=True),
+    Column("bucket", Text, primary_key=True),
+    Column("dollars", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Dollars of one hour by role (empty: nobody's) and bucket; ``seconds``: of the hour, how much they were known for."""
+
+tokens = Table(
+    "tokens",
+    meta,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("role", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Tokens delivered in one hour, by role and kind."""
 
 marks = Table("marks", meta, Column("name", Text, primary_key=True), Column("at", BigInteger, nullable=False))
 """How far a job has come."""

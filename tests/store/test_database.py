@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from controlplane.errors import StoreBusyError, StoreError, StoreTooNewError
@@ -22,12 +23,14 @@ from tests.store.steps import keep, tick
 
 NEXT = '''"""A later step."""
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9000", "{head}", None, None
 def upgrade():
     op.execute("create table later (id integer primary key)")
     op.execute("insert into later (id) values (1)")
     {then}
 '''
+
+HEAD = str(ScriptDirectory(str(schema.MIGRATIONS)).get_current_head())
 
 
 @pytest.fixture
@@ -103,28 +106,28 @@ def test_an_upgrade_makes_a_copy_first(file: Path, steps: Path) -> None:
     ledger = open_ledger(f"sqlite:///{file}")
     keep(ledger, tick(0, findings=(a_finding(),)))
     ledger.close()
-    (steps / "versions" / "r0002_later.py").write_text(NEXT.format(then=""))
+    (steps / "versions" / "r9000_later.py").write_text(NEXT.format(head=HEAD, then=""))
     database = Database(f"sqlite:///{file}")
     schema.upgrade(database, steps)
     with database.read() as connection:
         assert "later" in schema.tables(connection)
     database.close()
-    with closing(sqlite3.connect(f"{file}.before-0002")) as copy:
-        assert copy.execute("select version_num from alembic_version").fetchone() == ("0001",)
+    with closing(sqlite3.connect(f"{file}.before-9000")) as copy:
+        assert copy.execute("select version_num from alembic_version").fetchone() == (HEAD,)
         assert copy.execute("select count(*) from findings").fetchone() == (1,)
 
 
 def test_an_upgrade_that_fails_half_way_leaves_the_old_schema(url: str, steps: Path) -> None:
     open_ledger(url).close()
-    (steps / "versions" / "r0002_later.py").write_text(
-        NEXT.format(then="op.execute('select no_such_column from audit')")
+    (steps / "versions" / "r9000_later.py").write_text(
+        NEXT.format(head=HEAD, then="op.execute('select no_such_column from audit')")
     )
     database = Database(url)
     with pytest.raises(StoreError, match="no_such_column"):
         schema.upgrade(database, steps)
     with database.read() as connection:
         assert "later" not in schema.tables(connection)
-        assert connection.scalar(text("select version_num from alembic_version")) == "0001"
+        assert connection.scalar(text("select version_num from alembic_version")) == HEAD
     database.close()
     open_ledger(url).close()
 
