@@ -20,6 +20,14 @@ class Engine(StrEnum):
     RAY_SERVE = "ray-serve"
 
 
+class Phase(StrEnum):
+    """Which part of a request a role's replicas serve; disaggregated serving splits prompt and answer."""
+
+    BOTH = "both"
+    PREFILL = "prefill"
+    DECODE = "decode"
+
+
 class Mode(StrEnum):
     """The ladder of trust: look only, ask a person, act within the guardrails."""
 
@@ -44,8 +52,17 @@ class GpuSpec:
     type: str
     per_replica: float = 1
     mig: str | None = None
+    share: float | None = 1.0
+    """What one of them takes of a whole GPU: 1, or a slice's larger share of compute and memory; ``None``: unknown."""
     dollars_per_hour: float | None = None
-    """Price of one whole GPU (or of one slice when ``mig`` is set); ``None`` when nobody said."""
+    """Price of one *whole* GPU; ``None`` when nobody said."""
+    listed: bool = False
+    """Whether that price is one of our list prices rather than fleet.yaml's."""
+
+    @property
+    def equivalents(self) -> float | None:
+        """Whole GPUs one replica is charged for; ``None`` while a slice's share is unknown."""
+        return None if self.share is None else self.share * self.per_replica
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +91,22 @@ class RoleSpec:
     engine: Engine
     gpus: GpuSpec
     replicas: Bounds
+    phase: Phase = Phase.BOTH
     slo: Objectives = Objectives()
     mode: Mode = Mode.PROPOSE
     scaled_object: ObjectRef | None = None
     workload: ObjectRef | None = None
     """Deployment, StatefulSet… whose pods are the replicas."""
+    namespace: str = ""
+    """Kubernetes namespace of its pods; empty outside Kubernetes."""
+    idle_dollars_per_hour: float | None = None
+    """Idle GPUs the role may have, dollars per hour; ``None`` where nobody set a limit."""
 
     @property
     def dollars_per_replica(self) -> float | None:
         """$ per hour of one replica; ``None`` when the price is unknown."""
-        price = self.gpus.dollars_per_hour
-        return None if price is None else price * self.gpus.per_replica
+        price, gpus = self.gpus.dollars_per_hour, self.gpus.equivalents
+        return None if price is None or gpus is None else price * gpus
 
 
 class ReplicaState(StrEnum):

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from controlplane.model.keys import ObjectRef, RoleName
-from controlplane.model.role import Bounds, Engine, GpuSpec, Mode, ModelSpec, Objectives, RoleSpec
-from controlplane.settings.gpus import KNOWN_GPUS
+from controlplane.model.role import Bounds, Engine, GpuSpec, Mode, ModelSpec, Objectives, Phase, RoleSpec
+from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
 from controlplane.settings.names import GPU_TYPE, LABEL_NAME, MODEL, NAMESPACE, SELECTOR, KubernetesObject, Text, Url
 from controlplane.settings.part import Part
-from controlplane.settings.values import Choice, Duration, Flag, Number, count
+from controlplane.settings.scaling import Signal
+from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Number, count
 
 
 class Precision(StrEnum):
@@ -142,6 +143,12 @@ class Role(Part):
     gpus: Gpus | None = None
     """The GPUs of one replica. Left out, nothing is said about money."""
 
+    phase: Annotated[Phase, Choice(Phase)] = Phase.BOTH
+    """What its replicas serve where prompt and answer are split: ``prefill``, ``decode``, or ``both`` (the default)."""
+
+    idle_dollars_per_hour: Annotated[float, DOLLARS] | None = None
+    """Dollars per hour of idle GPUs that are fine. No limit by default: how warm a role must be is yours to say."""
+
     replicas: Replicas = Replicas()
     """Bounds between which the role may be scaled."""
 
@@ -169,6 +176,9 @@ class Role(Part):
     scaled_object: Annotated[ObjectRef, KubernetesObject("ScaledObject")] | None = None
     """The KEDA ScaledObject that scales it, as ``namespace/name``. Needed to apply changes."""
 
+    scaling: Annotated[Signal, Choice(Signal)] | None = None
+    """What its generated ScaledObject follows, where that differs from ``scaling.signal`` of the fleet."""
+
     workload: (
         Annotated[ObjectRef, KubernetesObject("Deployment", ("StatefulSet", "LeaderWorkerSet", "RayService"))] | None
     ) = None
@@ -185,7 +195,7 @@ class Role(Part):
         return ref.namespace if ref else self.pods.namespace if self.pods else self.select.get("namespace")
 
     def spec(self, name: str, prices: Mapping[str, float]) -> RoleSpec:
-        """The role as the walk knows it. ``prices`` are $ per hour of whole GPUs."""
+        """The role as the walk knows it. ``prices`` are fleet.yaml's, $ per hour of whole GPUs."""
         return RoleSpec(
             name=RoleName(name),
             model=ModelSpec(
@@ -194,22 +204,28 @@ class Role(Part):
             engine=self.engine,
             gpus=self._gpu_spec(prices),
             replicas=Bounds(min=self.replicas.min, max=self.replicas.max),
+            phase=self.phase,
             slo=Objectives(**{k: _seconds(v) for k, v in self.slo}),
             mode=self.mode,
             scaled_object=self.scaled_object,
             workload=self.workload,
+            namespace=self.namespace or "",
+            idle_dollars_per_hour=self.idle_dollars_per_hour,
         )
 
     def _gpu_spec(self, prices: Mapping[str, float]) -> GpuSpec:
         if self.gpus is None:
             return GpuSpec(type="unknown")
-        price = prices.get(self.gpus.type)
-        if price is not None and self.gpus.mig is not None:
-            known = KNOWN_GPUS.get(self.gpus.type)
-            share = known.slices.get(self.gpus.mig) if known else None
-            price = None if share is None else price * float(share)
+        kind, mig, price = self.gpus.type, self.gpus.mig, prices.get(self.gpus.type)
+        known = KNOWN_GPUS.get(kind)
+        share = 1 if mig is None else known.slices.get(mig) if known else None
         return GpuSpec(
-            type=self.gpus.type, per_replica=self.gpus.per_replica, mig=self.gpus.mig, dollars_per_hour=price
+            type=kind,
+            per_replica=self.gpus.per_replica,
+            mig=mig,
+            share=None if share is None else float(share),
+            dollars_per_hour=LIST_PRICES.get(kind) if price is None else price,
+            listed=price is None and kind in LIST_PRICES,
         )
 
 

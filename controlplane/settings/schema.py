@@ -10,6 +10,7 @@ from pydantic import Field
 from controlplane.decide.guardrail import Guardrail
 from controlplane.decide.guardrails import DEFAULT_GUARDRAILS, FreezeWindow
 from controlplane.decide.guardrails import Freeze as FreezeGuardrail
+from controlplane.decide.law import ScalingLaw
 from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
@@ -20,8 +21,9 @@ from controlplane.settings.outputs import Generate
 from controlplane.settings.part import As, Part
 from controlplane.settings.roles import Role
 from controlplane.settings.rules import Cost, Rules
+from controlplane.settings.scaling import Scaling
 from controlplane.settings.sections import Budget, Freeze, Hands, Serve, Sessions, Slack, Sources, Store
-from controlplane.settings.thinking import section_for, with_overrides
+from controlplane.settings.thinking import overridden, section_for, with_overrides
 from controlplane.settings.values import DOLLARS, Duration
 
 DETECTORS = section_for("Detectors", DEFAULT_DETECTORS, may_be_off=True)
@@ -70,6 +72,9 @@ class Settings(Part):
     generate: Generate = Generate()
     """What is written for Prometheus and Grafana, and where their operators look for it."""
 
+    scaling: Scaling = Scaling()
+    """How many replicas are wished for, and how the generated ScaledObjects follow."""
+
     hands: Hands = Hands()
     """How changes are made."""
 
@@ -104,8 +109,7 @@ class Settings(Part):
 
     def role_specs(self) -> tuple[RoleSpec, ...]:
         """The roles as the walk knows them, in the file's order."""
-        prices = self.price_list
-        return tuple(role.spec(name, prices) for name, role in self.roles.items())
+        return tuple(role.spec(name, self.prices) for name, role in self.roles.items())
 
     def policy_parts(self) -> PolicyParts:
         """Detectors, recommenders and guardrails with the file's settings."""
@@ -114,6 +118,10 @@ class Settings(Part):
             recommenders=with_overrides(DEFAULT_RECOMMENDERS, self.recommenders),
             guardrails=tuple(self._frozen(g) for g in with_overrides(DEFAULT_GUARDRAILS, self.guardrails)),
         )
+
+    def scaling_law(self) -> ScalingLaw:
+        """The scaling law with the file's settings."""
+        return overridden(ScalingLaw(), self.scaling.law)
 
     def _frozen(self, guardrail: Guardrail) -> Guardrail:
         """The freeze guardrail gets its windows from ``freeze``."""
