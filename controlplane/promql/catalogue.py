@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 from controlplane.model.reading import Reading
 from controlplane.promql.metric import ENGINE_SIGNALS, MADE_FROM, Kind, Metric, Signal, Source
-from controlplane.promql.metrics_cluster import DCGM, KUBE
+from controlplane.promql.metrics_cluster import DCGM, KUBE, OPENCOST
+from controlplane.promql.metrics_keda import KEDA
 from controlplane.promql.metrics_sglang import SGLANG
 from controlplane.promql.metrics_vllm import VLLM
 
-CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE
+CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE + KEDA
 """All metrics; of those that feed the same signal of a source, the first that a page has is used."""
 
 PROCESS_START = "process_start_time_seconds"
@@ -62,5 +63,7 @@ KNOWN: Mapping[str, tuple[Metric, ...]] = MappingProxyType(
 )
 """Sample name on the wire → its metrics (several where a label decides which signal a row feeds)."""
 
-WANTED: frozenset[str] = frozenset({*KNOWN, PROCESS_START})
+WANTED: frozenset[str] = frozenset(
+    {PROCESS_START, *(name for name, held in KNOWN.items() if any(metric.scraped for metric in held))}
+)
 """Sample names a scraper needs to keep."""

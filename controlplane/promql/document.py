@@ -11,7 +11,12 @@ TITLES = {
     Source.SGLANG: "SGLang",
     Source.DCGM: "NVIDIA DCGM exporter",
     Source.KUBE: "kube-state-metrics",
+    Source.OPENCOST: "OpenCost",
+    Source.KEDA: "KEDA",
 }
+
+_USE = {Source.KEDA: "alerts and dashboards"}
+"""What metrics that feed no reading are for, where it is not to tell the version."""
 
 HEAD = """# Metrics we read
 
@@ -52,7 +57,9 @@ def _table(found: Iterable[Metric]) -> list[str]:
     rows = ["| metric | type | unit | versions | feeds | rows add up by | note |", "|---|---|---|---|---|---|---|"]
     for metric in found:
         only = "" if metric.only is None else f" where `{metric.only[0]}` is {' or '.join(metric.only[1])}"
-        feeds = ", ".join(signal.value.replace("_", " ") for signal in metric.feeds) or "tells the version"
+        feeds = ", ".join(signal.value.replace("_", " ") for signal in metric.feeds) or _USE.get(
+            metric.source, "tells the version"
+        )
         fold = metric.fold.value if metric.feeds else ""
         cells = (f"`{metric.name}`", metric.kind, metric.unit, metric.window, f"{feeds}{only}", fold, metric.note)
         rows.append(f"| {' | '.join(cells)} |")

@@ -18,6 +18,8 @@ class Source(StrEnum):
     SGLANG = "sglang"
     DCGM = "dcgm"
     KUBE = "kube-state-metrics"
+    OPENCOST = "opencost"
+    KEDA = "keda"
 
 
 class Kind(StrEnum):
@@ -45,6 +47,8 @@ class Signal(StrEnum):
     KV_USAGE = "kv_usage"
     PREEMPTIONS = "preemptions"
     REQUESTS = "requests"
+    ABORTED = "aborted_requests"
+    """Aborted requests, where they are not a reason of the finished ones."""
     PROMPT_TOKENS = "prompt_tokens"
     CACHED_TOKENS = "cached_tokens"
     OUTPUT_TOKENS = "output_tokens"
@@ -60,12 +64,18 @@ class Signal(StrEnum):
     GPU_ACTIVITY = "gpu_activity"
     GPU_DRAM_ACTIVITY = "gpu_dram_activity"
     GPU_MEMORY_USED = "gpu_memory_used"
+    GPU_POWER = "gpu_power"
+    GPU_TEMPERATURE = "gpu_temperature"
+    GPU_XID = "gpu_xid"
     KUBE_SPEC = "kube_spec_replicas"
     KUBE_READY = "kube_ready_replicas"
     HPA_DESIRED = "hpa_desired_replicas"
     HPA_MIN = "hpa_min_replicas"
     HPA_MAX = "hpa_max_replicas"
     HPA_TARGET = "hpa_target"
+    GPU_REQUESTS = "gpu_requests"
+    POD_PHASE = "pod_phase"
+    NODE_PRICE = "node_price"
 
 
 GAUGES = (Signal.RUNNING, Signal.WAITING, Signal.KV_USAGE)
@@ -150,6 +160,8 @@ class Metric:
     """Last version that shows it by default; empty while it lives."""
     always: bool = False
     """On every page of its versions, whatever the flags: its absence tells the version."""
+    scraped: bool = True
+    """Kept when we read pages ourselves. Only recording rules ask for the others."""
     note: str = ""
 
     @property
