@@ -245,6 +245,7 @@ def policy_of(settings: Settings) -> Policy:
         recommenders=parts.recommenders,
         guardrails=parts.guardrails,
         budget_dollars_per_hour=settings.budget.dollars_per_hour if settings.budget else None,
+        law=settings.scaling_law(),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from controlplane.estimate.capacity import learn_capacity
 from controlplane.estimate.prefix import learn_prefix
 from controlplane.estimate.starts import learn_starts
 from controlplane.model.belief import RoleBeliefs
@@ -20,7 +21,7 @@ def estimate(fleet: Fleet, beliefs: Mapping[RoleName, RoleBeliefs]) -> Mapping[R
 
 
 def _learn(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
-    return learn_prefix(role, learn_starts(role, _learn_bounds(role, before)))
+    return learn_capacity(role, learn_prefix(role, learn_starts(role, _learn_bounds(role, before))))
 
 
 def _learn_bounds(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:

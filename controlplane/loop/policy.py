@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from controlplane.decide.guardrail import Guardrail
 from controlplane.decide.guardrails import DEFAULT_GUARDRAILS
+from controlplane.decide.law import DEFAULT_LAW, ScalingLaw
 from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.errors import NotFoundError
 from controlplane.loop.plain import from_plain, to_plain
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
 
-P = TypeVar("P", Detector, Recommender, Guardrail)
+P = TypeVar("P", Detector, Recommender, Guardrail, ScalingLaw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Policy:
     recommenders: tuple[Recommender, ...] = DEFAULT_RECOMMENDERS
     guardrails: tuple[Guardrail, ...] = DEFAULT_GUARDRAILS
     budget_dollars_per_hour: float | None = None
+    law: ScalingLaw = DEFAULT_LAW
+    """How many replicas a role is wished to run."""
 
 
 def policy_text(policy: Policy) -> str:
@@ -41,6 +44,7 @@ def policy_text(policy: Policy) -> str:
         "detectors": _write(policy.detectors),
         "recommenders": _write(policy.recommenders),
         "guardrails": _write(policy.guardrails),
+        "law": to_plain(policy.law),
     }
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -66,6 +70,7 @@ def policy_from_text(
         recommenders=_read(plain["recommenders"], recommenders),
         guardrails=_read(plain["guardrails"], guardrails),
         budget_dollars_per_hour=plain["budget_dollars_per_hour"],
+        law=_read(({"id": ScalingLaw.id, "settings": plain.get("law", {})},), (ScalingLaw(),))[0],
     )
 
 

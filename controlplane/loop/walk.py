@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from controlplane.decide.arbiter import decide
+from controlplane.decide.desired import plan
+from controlplane.decide.guardrails.freeze import frozen
 from controlplane.detect import detect
 from controlplane.estimate.beliefs import estimate
 from controlplane.loop.policy import Policy, policy_text
@@ -47,6 +49,8 @@ def think(fleet: Fleet, past: Recollection, policy: Policy, now: datetime, lap: 
     ]
     lap("recommend")
     decisions = decide(proposals, fleet, past, policy.guardrails, now)
+    still = frozen(policy.guardrails, now)
+    wishes = plan(fleet, beliefs, seen.findings, policy.law, now=now, stop=past.stop, frozen=still)
     lap("decide")
     return Cycle(
         at=now,
@@ -58,6 +62,7 @@ def think(fleet: Fleet, past: Recollection, policy: Policy, now: datetime, lap: 
         receipts=(),
         outcomes=outcomes,
         faults=seen.faults,
+        desired=wishes,
     )
 
 

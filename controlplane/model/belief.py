@@ -17,6 +17,17 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What one replica finished a second while requests waited for it: as much as it can."""
+
+    at: datetime
+    requests: float
+    """Requests finished per second and ready replica."""
+    tokens: float
+    """Prompt and output tokens of one such request, mean: what kind of requests they were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleBeliefs:
     """Learned facts about one role."""
 
@@ -29,6 +40,8 @@ class RoleBeliefs:
     """Usual prefix cache hit ratio (0..1), learned while traffic flows; ``None`` until learned."""
     baseline_ticks: int = 0
     """Ticks that went into the baseline."""
+    throughputs: tuple[Throughput, ...] = ()
+    """Throughput of saturated replicas, one a minute at most, oldest first, at most 40."""
     bounds: Bounds | None = None
     """Bounds last seen in force in the cluster; ``None`` as long as nobody could tell."""
     bounds_since: datetime | None = None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.change import ChangeRecord, Outcome, Receipt
 from controlplane.model.decision import Decision
+from controlplane.model.desired import Desired
 from controlplane.model.finding import Finding, FindingRecord
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import RecommendationId, RoleName
@@ -54,5 +55,7 @@ class Cycle:
     outcomes: tuple[Outcome, ...]
     faults: tuple[str, ...] = ()
     """Detectors that failed on a role, in words: what they watch was not watched at this tick."""
+    desired: Mapping[RoleName, Desired] = field(default_factory=lambda: MappingProxyType({}))
+    """How many replicas each role should run: what an autoscaler may read from us."""
     took_seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds per step of the walk."""

@@ -29,7 +29,7 @@ def section_for(title: str, things: Sequence[Any], *, may_be_off: bool) -> type[
     """One section with a key per thing that has settings (its ``id``), holding them."""
     keys: dict[str, Any] = {}
     for thing in things:
-        part = _part(thing, may_be_off=may_be_off)
+        part = part_of(thing, may_be_off=may_be_off)
         if not part.model_fields:
             continue
         keys[thing.id.replace("-", "_")] = (part, Field(default=part(), alias=thing.id, description=_first_line(thing)))
@@ -45,11 +45,12 @@ def with_overrides(things: Sequence[T], given: Part) -> tuple[T, ...]:
         if part is None:
             result.append(thing)
         elif getattr(part, ENABLED, True):
-            result.append(_with(thing, part))
+            result.append(overridden(thing, part))
     return tuple(result)
 
 
-def _part(thing: Any, *, may_be_off: bool) -> type[Part]:
+def part_of(thing: Any, *, may_be_off: bool = False) -> type[Part]:
+    """The section that holds the settings of one thing."""
     keys: dict[str, Any] = {}
     hints, docs = get_type_hints(type(thing)), docstrings(type(thing))
     for field in fields(thing):
@@ -74,13 +75,14 @@ def _part(thing: Any, *, may_be_off: bool) -> type[Part]:
 def _fits(thing: Any, part: Part) -> Part:
     """Refuse settings that the thing itself refuses, in its own words."""
     try:
-        _with(thing, part)
+        overridden(thing, part)
     except ValueError as error:
         raise refuse(str(error), f"see controlplane config explain FILE {thing.id}") from None
     return part
 
 
-def _with(thing: T, part: Part) -> T:
+def overridden(thing: T, part: Part) -> T:
+    """The thing with those settings that ``part`` was given."""
     values = {name: getattr(part, name) for name in sorted(part.model_fields_set) if name != ENABLED}
     return replace(thing, **values) if values else thing  # type: ignore[type-var]
 

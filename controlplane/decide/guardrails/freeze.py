@@ -4,6 +4,7 @@ Several windows may overlap; one that is open is enough. A window that cannot be
 ask why nothing happens than to change something on a day it was forbidden.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -51,9 +52,13 @@ class Freeze:
     """The windows under ``freeze`` in fleet.yaml; none by default."""
 
     def check(self, case: Case) -> Check:
+        return self.at(case.now)
+
+    def at(self, now: datetime) -> Check:
+        """The same of an instant: nothing of what is to be changed matters."""
         for window in self.windows:
             try:
-                since = window.open_since(case.now)
+                since = window.open_since(now)
             except ValueError as error:
                 return objection(self.id, f"a freeze window cannot be read: {error}", window.schedule)
             if since is not None:
@@ -61,3 +66,8 @@ class Freeze:
                 why = f": {window.why}" if window.why else ""
                 return objection(self.id, f"frozen until {until:%a %H:%M} UTC{why}", window.schedule)
         return fine(self.id, "no freeze window is open", f"{len(self.windows)} windows")
+
+
+def frozen(guardrails: Iterable[object], now: datetime) -> bool:
+    """Whether any freeze among these guardrails is on."""
+    return any(isinstance(guardrail, Freeze) and not guardrail.at(now).passed for guardrail in guardrails)
