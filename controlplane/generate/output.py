@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from controlplane.generate.dashboards import dashboard_files
+from controlplane.generate.forms import form_files
 from controlplane.generate.manifests import manifest_files
 from controlplane.generate.request import Request, request_of
 from controlplane.generate.rules import rule_files
@@ -30,7 +32,8 @@ def files(loaded: Loaded, raw: str) -> Mapping[str, str]:
     """Path → text of everything generated. ``raw`` is the settings file's own text, for the ConfigMap."""
     request = request_of(loaded, raw)
     made: dict[str, str] = {}
-    for generator in GENERATORS:
+    generators: tuple[Generator, ...] = (*GENERATORS, partial(form_files, made=made))  # forms of what others made
+    for generator in generators:
         for path, text in generator(request).items():
             if path in made:
                 raise ValueError(f"two generators make {path}")

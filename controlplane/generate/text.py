@@ -32,10 +32,11 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def yaml_text(source: str, *documents: object) -> str:
-    """YAML documents under one header. Keys keep the order they were made in."""
+def yaml_text(source: str, *documents: object, note: str = "") -> str:
+    """YAML documents under one header. Keys keep the order they were made in. ``note``: what a person should know."""
     bodies = [yaml.dump(d, Dumper=_Dumper, sort_keys=False, width=1_000_000, allow_unicode=True) for d in documents]
-    return f"# {made_by(source)}\n" + "---\n".join(bodies)
+    head = [made_by(source), *note.splitlines()]
+    return "".join(f"# {line}\n" for line in head) + "---\n".join(bodies)
 
 
 def json_text(value: object) -> str:

@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 def objects(fleet: str, kind: str | None = None) -> Iterator[dict[str, Any]]:
     path = EXAMPLES / f"{fleet}.yaml"
     for name, text in files(load_with_lines(path), path.read_text(encoding="utf-8")).items():
-        if name.startswith("manifests/"):
+        if name.startswith("manifests/controlplane/"):
             for document in yaml.safe_load_all(text):
                 if kind in {None, document["kind"]}:
                     yield document
