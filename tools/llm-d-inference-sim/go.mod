@@ -1,4 +1,4 @@
-module llm-controlplane-tools/llm-d-sim
+module llm-controlplane-tools/llm-d-inference-sim
 
 go 1.26.0
 

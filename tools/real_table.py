@@ -1,0 +1,95 @@
+"""The table: which real servers the tests run against, at least which version of each, and where it comes from."""
+
+import shutil
+from pathlib import Path
+
+from tools import real_debian as debian
+from tools.real_go import BY_HAND, GoProgram
+from tools.real_kubernetes import PROGRAMS as KUBERNETES
+from tools.real_programs import Server, numbers, on_path_or
+
+SIM = GoProgram(
+    "llm-d-inference-sim",
+    "github.com/llm-d/llm-d-inference-sim",
+    "0.10.2",
+    "cmd/llm-d-inference-sim",
+    "llm-d-inference-sim",
+)
+
+
+def _built(program: GoProgram) -> Server:
+    """A program of the Go module proxy: only our own build, so that its version is the pinned one."""
+    return Server(
+        program.name,
+        numbers(program.version),
+        f"Go module {program.module} v{program.version}, built here",
+        program.look,
+        program.build,
+        BY_HAND,
+        (),
+    )
+
+
+def _postgres_places() -> list[Path]:
+    places = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    return sorted(places, key=lambda p: numbers(p.parent.parent.name), reverse=True)
+
+
+SERVERS: dict[str, Server] = {
+    s.name: s
+    for s in (
+        Server(
+            "prometheus",
+            (2, 42),
+            "Debian prometheus (bookworm: 2.42), unpacked",
+            lambda: on_path_or("prometheus", debian.unpacked("prometheus")),
+            lambda: debian.unpack("prometheus"),
+            "put a prometheus ≥ 2.42 on PATH",
+        ),
+        Server(
+            "promtool",
+            (2, 42),
+            "comes with Debian's prometheus",
+            lambda: on_path_or("promtool", debian.unpacked("promtool")),
+            lambda: debian.unpack("prometheus"),
+            "put a promtool ≥ 2.42 on PATH",
+        ),
+        Server(
+            "alertmanager",
+            (0, 25),
+            "Debian prometheus-alertmanager (bookworm: 0.25), unpacked",
+            lambda: on_path_or(
+                "alertmanager", debian.unpacked("prometheus-alertmanager"), Path("/usr/bin/prometheus-alertmanager")
+            ),
+            lambda: debian.unpack("prometheus-alertmanager"),
+            "put an alertmanager ≥ 0.25 on PATH",
+        ),
+        Server(
+            "postgresql",
+            (13,),
+            "Debian postgresql (bookworm: 15), installed, never started as a service",
+            lambda: on_path_or("postgres", *_postgres_places()),
+            lambda: debian.install("postgresql"),
+            "install PostgreSQL ≥ 13 (Debian: apt-get install postgresql)",
+        ),
+        Server(
+            "chromium",
+            (120,),
+            "Debian chromium, installed",
+            lambda: on_path_or("chromium", *(Path(p) for p in filter(None, [shutil.which("google-chrome")]))),
+            lambda: debian.install("chromium", "chromium-driver"),
+            "install Chromium ≥ 120 and its driver (Debian: apt-get install chromium chromium-driver)",
+        ),
+        Server(
+            "chromedriver",
+            (120,),
+            "Debian chromium-driver, installed",
+            lambda: on_path_or("chromedriver"),
+            lambda: debian.install("chromium", "chromium-driver"),
+            "install Chromium ≥ 120 and its driver (Debian: apt-get install chromium chromium-driver)",
+        ),
+        *map(_built, (SIM, *KUBERNETES)),
+    )
+}
+ALONG = {"chromium": ("chromedriver",)}
+"""What is of no use alone."""
