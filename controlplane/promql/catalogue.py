@@ -13,7 +13,7 @@ from controlplane.promql.metrics_keda import KEDA
 from controlplane.promql.metrics_sglang import SGLANG
 from controlplane.promql.metrics_vllm import VLLM
 
-CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE + KEDA
+CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE + OPENCOST + KEDA
 """All metrics; of those that feed the same signal of a source, the first that a page has is used."""
 
 PROCESS_START = "process_start_time_seconds"

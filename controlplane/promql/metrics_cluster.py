@@ -1,4 +1,4 @@
-"""What the DCGM exporter says about GPUs, and kube-state-metrics about replicas and their bounds.
+"""What the DCGM exporter says about GPUs, kube-state-metrics about replicas and pods, OpenCost about prices.
 
 dcgm-exporter 4.9.0 renamed its default fields and changed the unit of eleven; both names are known here with
 their own scale. A utilisation is checked once more when read: over 1.5 it can only be percent. The names of
@@ -14,6 +14,7 @@ PERCENT = 0.01
 
 _DEVICE = ("gpu", "UUID", "GPU_I_ID", "GPU_I_PROFILE", "Hostname", "hostname", "namespace", "pod", "exported_pod")
 _gpu = partial(Metric, source=Source.DCGM, kind=Kind.GAUGE, labels=_DEVICE)
+_ruled_gpu = partial(_gpu, scraped=False)
 _kube = partial(Metric, source=Source.KUBE, kind=Kind.GAUGE)
 
 DCGM: tuple[Metric, ...] = (
@@ -38,6 +39,34 @@ DCGM: tuple[Metric, ...] = (
     _gpu(name="DCGM_FI_PROF_DRAM_UTIL_RATIO", unit="0..1", feeds=(Signal.GPU_DRAM_ACTIVITY,), since="4.9.0"),
     _gpu(name="DCGM_FI_DEV_FB_USED_BYTES", unit="bytes", feeds=(Signal.GPU_MEMORY_USED,), since="4.9.0"),
     _gpu(name="DCGM_FI_DEV_FB_USED", unit="MiB", scale=MIB, feeds=(Signal.GPU_MEMORY_USED,), until="4.8.4"),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_POWER_USAGE",
+        unit="watts",
+        feeds=(Signal.GPU_POWER,),
+        fold=Fold.MAX,
+        until="4.8.4",
+        note="of the whole board: slices may repeat it",
+    ),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_BOARD_POWER_WATTS",
+        unit="watts",
+        feeds=(Signal.GPU_POWER,),
+        fold=Fold.MAX,
+        since="4.9.0",
+    ),
+    _ruled_gpu(name="DCGM_FI_DEV_GPU_TEMP", unit="°C", feeds=(Signal.GPU_TEMPERATURE,), fold=Fold.MAX, until="4.8.4"),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_GPU_TEMP_CELSIUS", unit="°C", feeds=(Signal.GPU_TEMPERATURE,), fold=Fold.MAX, since="4.9.0"
+    ),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_XID_ERRORS",
+        unit="code",
+        feeds=(Signal.GPU_XID,),
+        fold=Fold.MAX,
+        until="4.8.4",
+        note="the last code, not a count",
+    ),
+    _ruled_gpu(name="DCGM_FI_DEV_XID_ERROR", unit="code", feeds=(Signal.GPU_XID,), fold=Fold.MAX, since="4.9.0"),
 )
 
 _DEPLOYMENT = ("namespace", "deployment")
@@ -74,5 +103,36 @@ KUBE: tuple[Metric, ...] = (
         feeds=(Signal.HPA_TARGET,),
         fold=Fold.MAX,
         note="which workload an HPA scales",
+    ),
+    _kube(
+        name="kube_pod_container_resource_requests",
+        unit="devices",
+        labels=("namespace", "pod", "container", "node", "resource"),
+        feeds=(Signal.GPU_REQUESTS,),
+        scraped=False,
+        note="which GPUs a pod asks for (nvidia_com_gpu, nvidia_com_mig_…); a finished pod keeps its row, and claims "
+        "made through DRA have none",
+    ),
+    _kube(
+        name="kube_pod_status_phase",
+        unit="0 or 1",
+        labels=("namespace", "pod", "phase"),
+        feeds=(Signal.POD_PHASE,),
+        fold=Fold.MAX,
+        scraped=False,
+    ),
+)
+
+OPENCOST: tuple[Metric, ...] = (
+    Metric(
+        name="node_gpu_hourly_cost",
+        source=Source.OPENCOST,
+        kind=Kind.GAUGE,
+        unit="dollars per hour of one GPU",
+        labels=("node",),
+        feeds=(Signal.NODE_PRICE,),
+        fold=Fold.MAX,
+        scraped=False,
+        note="0 where OpenCost knows no price",
     ),
 )

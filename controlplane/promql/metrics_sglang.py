@@ -44,6 +44,17 @@ SGLANG: tuple[Metric, ...] = (
         name="sglang:num_retracted_requests_total", unit="requests", feeds=(Signal.PREEMPTIONS,), since="0.5.8"
     ),
     _counter(name="sglang:num_requests_total", unit="requests", feeds=(Signal.REQUESTS,), since="0.4.6"),
+    Metric(
+        name="sglang:num_aborted_requests_total",
+        source=Source.SGLANG,
+        kind=Kind.COUNTER,
+        unit="requests",
+        labels=_SERVED,
+        feeds=(Signal.ABORTED,),
+        since="0.5.4",
+        scraped=False,
+        note="its name had no _total in 0.4.10",
+    ),
     _ranked_counter(
         name="sglang:realtime_tokens_total",
         unit="tokens",

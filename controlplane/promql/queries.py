@@ -99,13 +99,13 @@ def total(
     Bucket rates keep ``le``, so the answer can be fed to ``histogram_quantile`` or to our own quantile.
     """
     keep = (*by, "le") if signal in HISTOGRAMS else tuple(by)
-    return either([aggregate("sum", _rows(signal, matchers, engine, window), keep) for engine in engines])
+    return either([aggregate("sum", rows(signal, matchers, engine, window), keep) for engine in engines])
 
 
 def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] = ()) -> str:
     """How many replicas have engine metrics right now."""
     counted = [
-        aggregate("count", aggregate("group", _rows(Signal.RUNNING, matchers, e, None), _replica(e, by)), by)
+        aggregate("count", aggregate("group", rows(Signal.RUNNING, matchers, e, None), _replica(e, by)), by)
         for e in engines
     ]
     return either(counted)
@@ -122,15 +122,22 @@ def devices(signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Seq
         fields.append(row if metric.scale == 1 else f"{row} * {metric.scale:.15g}")
     device = aggregate("max", either(fields), ("namespace", "pod", "UUID", "GPU_I_ID"))
     pods = (*(Match(*pair) for pair in matchers), Match("pod", "", "!="))
-    running = [_rows(Signal.RUNNING, pods, engine, None) for engine in engines]
-    held = either([aggregate("group", rows, _unique("namespace", "pod", *by)) for rows in running])
+    running = [rows(Signal.RUNNING, pods, engine, None) for engine in engines]
+    held = either([aggregate("group", row, _unique("namespace", "pod", *by)) for row in running])
     return f"{device} * on (namespace, pod) group_left ({', '.join(b for b in by if b != 'namespace')}) {held}"
 
 
 def wire_name(metric: Metric, engine: Engine) -> str:
     """The name under which Prometheus holds a metric of ``engine``."""
-    name = f"ray_{metric.name.replace(':', '_')}" if engine is Engine.RAY_SERVE else metric.name
-    return f"{name}_bucket" if metric.kind is Kind.HISTOGRAM else name
+    return wire_spellings(metric, engine)[0]
+
+
+def wire_spellings(metric: Metric, engine: Engine) -> tuple[str, ...]:
+    """Every name under which Prometheus may hold it: until vLLM 0.11 Ray kept the colon."""
+    names = (metric.name,)
+    if engine is Engine.RAY_SERVE:
+        names = (f"ray_{metric.name.replace(':', '_')}", f"ray_{metric.name}")
+    return tuple(f"{name}_bucket" for name in names) if metric.kind is Kind.HISTOGRAM else names
 
 
 def source_of(engine: Engine) -> Source:
@@ -138,15 +145,23 @@ def source_of(engine: Engine) -> Source:
     return Source.SGLANG if engine is Engine.SGLANG else Source.VLLM
 
 
-def _rows(signal: Signal, matchers: Matchers, engine: Engine, window: timedelta | None) -> str:
+def rows(
+    signal: Signal, matchers: Matchers, engine: Engine, window: timedelta | None, *, old_spellings: bool = False
+) -> str:
     """Rows that may be summed: one per data-parallel rank and label that splits a count."""
     if (signal in COUNTERS or signal in HISTOGRAMS) and window is None:
         raise ValueError(f"{signal} only means something over a window")
+    spelled = wire_spellings if old_spellings else _now_spelled
     chosen = metrics(source_of(engine), signal)
-    added = [_row(metric, matchers, engine, window) for metric in chosen if metric.adds]
+    named = [(metric, [_row(metric, n, matchers, window) for n in spelled(metric, engine)]) for metric in chosen]
+    added = [text for metric, texts in named if metric.adds for text in texts]
     mains = [metric for metric in chosen if not metric.adds]
-    rows = either(_comparable([_row(metric, matchers, engine, window) for metric in mains], mains))
-    return either([_marked(rows, "main"), *added]) if added else rows
+    held = either(_comparable([text for metric, texts in named if not metric.adds for text in texts], mains))
+    return either([_marked(held, "main"), *added]) if added else held
+
+
+def _now_spelled(metric: Metric, engine: Engine) -> tuple[str, ...]:
+    return (wire_name(metric, engine),)
 
 
 def _comparable(rows: Sequence[str], chosen: Sequence[Metric]) -> list[str]:
@@ -160,15 +175,15 @@ def _comparable(rows: Sequence[str], chosen: Sequence[Metric]) -> list[str]:
     return [without("sum", row, own) for row in rows]
 
 
-def _row(metric: Metric, matchers: Matchers, engine: Engine, window: timedelta | None) -> str:
+def _row(metric: Metric, name: str, matchers: Matchers, window: timedelta | None) -> str:
     where = []
     if metric.only is not None:
-        name, values = metric.only
-        where.append(Match(name, "|".join(f".*{v[1:]}" if v.startswith("*") else v for v in values), "=~"))
+        label, values = metric.only
+        where.append(Match(label, "|".join(f".*{v[1:]}" if v.startswith("*") else v for v in values), "=~"))
     ranked = "tp_rank" in metric.labels
     if ranked:
         where.append(Match("priority", ""))
-    row = select(wire_name(metric, engine), matchers, window=window, where=where)
+    row = select(name, matchers, window=window, where=where)
     if window is not None:
         row = call("rate", row)
     if metric.adds:
@@ -182,7 +197,7 @@ def _marked(expression: str, queue: str) -> str:
 
 
 def _fullest(matchers: Labels, engine: Engine, by: Sequence[str]) -> str:
-    return aggregate("max", _rows(Signal.KV_USAGE, matchers, engine, None), _replica(engine, by))
+    return aggregate("max", rows(Signal.KV_USAGE, matchers, engine, None), _replica(engine, by))
 
 
 def _replica(engine: Engine, by: Sequence[str]) -> tuple[str, ...]:

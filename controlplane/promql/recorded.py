@@ -96,6 +96,12 @@ PODS: tuple[Recorded, ...] = (
         words="Which models a pod serves: as the engine calls them.",
     ),
     Recorded(
+        name="llm_pod:model_share:ratio",
+        labels=POD_MODEL,
+        unit="0..1",
+        words="The model's part of the pod: 1, or less where one pod (a Ray node) serves several; all alike.",
+    ),
+    Recorded(
         name="llm_pod:gpu_engine_active:avg",
         labels=POD,
         unit="0..1",
@@ -117,11 +123,17 @@ PODS: tuple[Recorded, ...] = (
         name="llm_pod:cost_idle_dollars_per_hour:sum",
         labels=POD,
         unit="$/h",
-        words="The part of it in which the GPUs did nothing; without DCGM all of it while no request ran for 5 minutes.",
+        words="The part of it in which the GPUs did nothing; without DCGM all of it while no request ran in 5 minutes.",
     ),
 )
 
 GPUS: tuple[Recorded, ...] = (
+    Recorded(
+        name="llm_gpu:info",
+        labels=(*DEVICE, "gpu", "modelName"),
+        unit="1",
+        words="Every GPU and MIG slice the DCGM exporters see, and who holds it.",
+    ),
     Recorded(
         name="llm_gpu:engine_active:ratio",
         labels=DEVICE,
