@@ -1,10 +1,11 @@
 """Hands that touch nothing and say exactly what they would have done. The default."""
 
 from controlplane.clock import Clock
+from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt
 
 
-class DryRun:
+class DryRun(Hands):
     """Implements the port Hands without any effect."""
 
     def __init__(self, clock: Clock) -> None:

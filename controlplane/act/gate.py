@@ -1,18 +1,19 @@
 """The kill switch that needs no database: read immediately before each send, and whatever is unclear means stop."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from controlplane.clock import Clock, SystemClock
 from controlplane.loop.ports import Hands
-from controlplane.model.change import Change, ChangeState, Receipt
+from controlplane.model.change import Change, ChangeState, Receipt, Rehearsal
 
 Stopped = Callable[[], str | None]
 """Says why nothing may be sent now; ``None`` when it may."""
 
 
-class Gated:
-    """Hands that ask ``stopped`` right before every send. Looking up is always allowed."""
+class Gated(Hands):
+    """Hands that ask ``stopped`` right before every send. Looking is always allowed, and so is a rehearsal."""
 
     def __init__(self, hands: Hands, stopped: Stopped, *, clock: Clock | None = None) -> None:
         self._hands = hands
@@ -24,11 +25,20 @@ class Gated:
         if why is None:
             return self._hands.apply(change)
         return Receipt(
-            change=change.id, state=ChangeState.FAILED, at=self._clock.now(), said=f"nothing was sent: {why}"
+            change=change.id, state=ChangeState.REFUSED, at=self._clock.now(), said=f"nothing was sent: {why}"
         )
+
+    def rehearse(self, change: Change) -> Rehearsal:
+        return self._hands.rehearse(change)
 
     def look_up(self, change: Change) -> Receipt | None:
         return self._hands.look_up(change)
+
+    def abandon(self, change: Change, why: str, at: datetime) -> Receipt | None:
+        return self._hands.abandon(change, why, at)
+
+    def reverted(self, change: Change) -> Receipt | None:
+        return self._hands.reverted(change)
 
 
 def stop_file(path: Path | None) -> Stopped:

@@ -13,6 +13,7 @@ from controlplane.act.forms import API_VERSIONS, Form, Merge, Operations
 from controlplane.act.patch_file import PatchFile, head, is_by, load, save
 from controlplane.clock import Clock
 from controlplane.errors import ActError
+from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt
 from controlplane.model.keys import ObjectRef
 from controlplane.model.patch import FieldChange, Patch
@@ -21,7 +22,7 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """A Kubernetes name: nothing that could leave the directory."""
 
 
-class GitOps:
+class GitOps(Hands):
     """Implements the port Hands over a directory that a pipeline (or a person) applies."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:

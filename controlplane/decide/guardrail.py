@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
 
-from controlplane.model.change import ChangeRecord, ChangeState
+from controlplane.model.change import WITHOUT_EFFECT, ChangeRecord
 from controlplane.model.cycle import Recollection
 from controlplane.model.decision import Check
 from controlplane.model.fleet import Fleet
@@ -16,6 +16,8 @@ from controlplane.model.role import RoleView
 
 LEAST_PATH = "/spec/minReplicaCount"
 MOST_PATH = "/spec/maxReplicaCount"
+UNNAMED = {LEAST_PATH: 0, MOST_PATH: 100}
+"""What KEDA takes for a bound that a ScaledObject does not name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Case:
         for record in self.past.changes:
             if record.change.role != self.role.name or record.change.id == self.recommendation.undoes:
                 continue
-            if record.state not in (ChangeState.FAILED, ChangeState.CONFLICT):
+            if record.state not in WITHOUT_EFFECT:
                 yield record
 
     def bound(self, path: str) -> FieldChange | None:
@@ -101,6 +103,7 @@ def objection(guardrail: str, said: str, number: str = "", *, answerable: bool =
 
 def number_of(field: FieldChange | None) -> tuple[int, int] | None:
     """Before and after of a replica bound; ``None`` when it is not in the patch or not two whole numbers."""
-    if field is None or not isinstance(field.before, int) or not isinstance(field.after, int):
+    if field is None:
         return None
-    return field.before, field.after
+    before, after = (UNNAMED.get(field.path) if v is None else v for v in (field.before, field.after))
+    return (before, after) if isinstance(before, int) and isinstance(after, int) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from controlplane.model.change import Change, ChangeRecord, Receipt
+from controlplane.model.change import Change, ChangeRecord, ChangeState, Receipt, Rehearsal
 from controlplane.model.cycle import Cycle, Recollection, Stop
 from controlplane.model.decision import Decision
 from controlplane.model.finding import FindingRecord
@@ -30,15 +30,36 @@ class Eyes(Protocol):
 
 
 class Hands(Protocol):
-    """Writes to the cluster."""
+    """Writes to the cluster. Those that write where nobody else does inherit the answers that are given here."""
+
+    def rehearse(self, change: Change) -> Rehearsal:
+        """Try it out without effect, before the intent is written down. Never raises."""
+        return Rehearsal(change=change)
 
     def apply(self, change: Change) -> Receipt:
         """Make the patch's values true. Safe to call again with the same change. Never raises."""
         ...
 
     def look_up(self, change: Change) -> Receipt | None:
-        """Whether the change is in effect, after a crash left it open; ``None`` when it was never sent."""
+        """Whether the change is in effect, after a crash left it open; ``None`` when it is not.
+
+        Raises ``ActError`` when that cannot be told now.
+        """
         ...
+
+    def abandon(self, change: Change, why: str, at: datetime) -> Receipt | None:
+        """Give up a change that is not in effect; what is still on its way must not take effect afterwards.
+
+        ``None`` when that cannot be made sure now.
+        """
+        return Receipt(change=change.id, state=ChangeState.REFUSED, at=at, said=f"never sent: {why}")
+
+    def reverted(self, change: Change) -> Receipt | None:  # noqa: ARG002  nobody else writes there
+        """Who changed it back since it was applied; ``None`` while nobody has.
+
+        Raises ``ActError`` when that cannot be told now.
+        """
+        return None
 
 
 class Memory(Protocol):
@@ -61,11 +82,11 @@ class Memory(Protocol):
         ...
 
     def unsettled(self) -> tuple[Change, ...]:
-        """Changes whose intent is written and whose effect is not known: left by a crash."""
+        """Changes whose intent is written and whose effect is not known: left by a crash or a lost answer."""
         ...
 
     def settle(self, receipt: Receipt) -> None:
-        """Write down what became of an unsettled change."""
+        """Write down what became of an unsettled change, or that an applied one was changed back."""
         ...
 
 

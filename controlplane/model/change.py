@@ -1,6 +1,6 @@
 """What was really written to the cluster, with before/after and an undo; and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,8 +16,39 @@ class ChangeState(StrEnum):
     APPLIED = "applied"
     DRY_RUN = "dry-run"
     FAILED = "failed"
+    """It was tried, and the other side said no."""
+    REFUSED = "refused"
+    """We did not send it: a kill switch, a paused object, no permission, nobody there."""
+    SUPERSEDED = "superseded"
+    """The object is not what the decision was made from any more; the next tick decides anew."""
     CONFLICT = "conflict"
+    """Somebody else owns the field; theirs stays."""
     UNKNOWN = "unknown"
+    """It was sent and no answer came: the sweep looks at the object."""
+    REVERTED = "reverted"
+    """It was applied, and somebody else has changed it since."""
+
+
+WITHOUT_EFFECT = (ChangeState.FAILED, ChangeState.REFUSED, ChangeState.SUPERSEDED, ChangeState.CONFLICT)
+"""Nothing was changed."""
+
+OPEN = (ChangeState.SENDING, ChangeState.UNKNOWN)
+"""Whether it took effect is not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The one object a change may be written to, as it was when the change was rehearsed."""
+
+    uid: str
+    generation: int
+    """The object's own count of its spec's changes; 0 where it has none."""
+    absent: tuple[str, ...] = ()
+    """Paths the object did not name: the default was in force, and an undo takes them out again."""
+    owners: str = ""
+    """Who owns what we would write, in words; empty when nobody objects. The change then goes to a patch file."""
+    said: str = ""
+    """What the API server and its webhooks said at the rehearsal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +61,10 @@ class Change:
     at: datetime
     """When the intent was made durable."""
     approved_by: str | None = None
+    fence: int = 0
+    """Number of the leader that decided it: a later leader has a greater one."""
+    bound: Bound | None = None
+    """What it may be written to; ``None`` where nothing live is written."""
 
     @property
     def role(self) -> RoleName:
@@ -40,6 +75,14 @@ class Change:
     def patch(self) -> Patch:
         """What was written."""
         return self.recommendation.patch
+
+    @property
+    def undo(self) -> Patch:
+        """The patch that restores exactly what was there: what the object did not name is taken out again."""
+        absent = self.bound.absent if self.bound else ()
+        back = self.patch.inverse()
+        fields = tuple(replace(f, after=None) if f.path in absent else f for f in back.fields)
+        return replace(back, fields=fields)
 
     @property
     def kind(self) -> Kind:
@@ -63,6 +106,15 @@ class Receipt:
     """The server's or the file's answer, in words."""
     where: str = ""
     """Patch file or object that was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A change tried out before its intent is written down: bound to what was seen, or refused."""
+
+    change: Change
+    refusal: Receipt | None = None
+    """Why it will not be sent."""
 
 
 class OutcomeState(StrEnum):

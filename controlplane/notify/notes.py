@@ -15,7 +15,14 @@ from controlplane.model.units import Unit, seconds_text, text
 FACTS = 4
 """Numbers shown with a finding: enough to believe it, few enough to read on a telephone."""
 
-_TROUBLED = (ChangeState.FAILED, ChangeState.CONFLICT, ChangeState.UNKNOWN)
+_TROUBLED = (
+    ChangeState.FAILED,
+    ChangeState.REFUSED,
+    ChangeState.CONFLICT,
+    ChangeState.UNKNOWN,
+    ChangeState.REVERTED,
+)
+_UNKNOWN = OutcomeState.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +36,7 @@ class Composer:
         notes += map(self.resolved, news.closed)
         notes += map(self.withdrawn, news.withdrawn)
         notes += map(self.changed, news.changes)
-        notes += map(self.judged, news.outcomes)
+        notes += map(self.judged, filter(_worth_judging, news.outcomes))
         if news.stopped is not None:
             notes.append(
                 Note(
@@ -138,7 +145,10 @@ class Composer:
             ChangeState.APPLIED: f"{undo} applied",
             ChangeState.DRY_RUN: f"{undo}, dry run only",
             ChangeState.FAILED: f"{undo} could not be written",
+            ChangeState.REFUSED: f"{undo} not sent",
+            ChangeState.SUPERSEDED: f"{undo} not made: the object is another by now",
             ChangeState.CONFLICT: f"{undo} not made: somebody else has changed it",
+            ChangeState.REVERTED: f"{undo} was changed back by somebody else",
         }.get(receipt.state, f"{undo}: it is not known whether it was made")
         return Note(
             key=f"change:{change.id}:{receipt.state}",
@@ -181,6 +191,11 @@ class Composer:
 
     def _link(self, page: str) -> str:
         return f"{self.public_url.rstrip('/')}/{page}" if self.public_url else ""
+
+
+def _worth_judging(record: ChangeRecord) -> bool:
+    """A change that was not made, or was changed back, has had its note: its outcome says nothing more."""
+    return record.state is ChangeState.APPLIED or record.outcome is None or record.outcome.state is not _UNKNOWN
 
 
 def _finding_key(record: FindingRecord) -> str:

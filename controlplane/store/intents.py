@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, insert, select, update
 
-from controlplane.model.change import Change, ChangeRecord, ChangeState, Outcome, Receipt
+from controlplane.model.change import OPEN, WITHOUT_EFFECT, Change, ChangeRecord, ChangeState, Outcome, Receipt
 from controlplane.model.recommendation import State
 from controlplane.store.audit import Audit
 from controlplane.store.codec import micros
@@ -17,7 +17,6 @@ from controlplane.store.keep_recommendations import move, newest_row, open_again
 from controlplane.store.records import (
     CHANGE,
     LIVE,
-    NOT_DONE,
     OUTCOME,
     RECEIPT,
     change_record,
@@ -78,22 +77,29 @@ def _intend(connection: Connection, change: Change, log: Audit) -> bool:
 
 
 def settle(connection: Connection, receipts: Iterable[Receipt], log: Audit) -> tuple[ChangeRecord, ...]:
-    """Write down what became of changes that are ``sending``; returns those that were."""
+    """Write down what became of changes; returns those of which it was news.
+
+    What is known stays: only an open change gets an answer, and only an applied one can be changed back.
+    """
     settled = []
     for receipt in receipts:
+        before = _BEFORE.get(receipt.state, OPEN)
         done = connection.execute(
             update(changes)
-            .where(changes.c.id == receipt.change, changes.c.state == ChangeState.SENDING)
+            .where(changes.c.id == receipt.change, changes.c.state.in_(before))
             .values(state=receipt.state, receipt=RECEIPT.text(receipt))
         )
         if done.rowcount != 1:
             continue
         row = connection.execute(change_rows().where(changes.c.id == receipt.change)).one()
         log.note(ME, f"change {receipt.state}", receipt.change, said=receipt.said[:500], where=receipt.where[:500])
-        if receipt.state in NOT_DONE:
+        if receipt.state in WITHOUT_EFFECT:
             _not_done(connection, row.recommendation, receipt)
         settled.append(change_record(row))
     return tuple(settled)
+
+
+_BEFORE = {ChangeState.UNKNOWN: (ChangeState.SENDING,), ChangeState.REVERTED: (ChangeState.APPLIED,)}
 
 
 def _not_done(connection: Connection, recommendation: str, receipt: Receipt) -> None:
@@ -123,7 +129,5 @@ def judge(connection: Connection, judged: Iterable[Outcome], log: Audit) -> tupl
 
 def unsettled(connection: Connection) -> tuple[Change, ...]:
     """Changes whose effect is not known, oldest first."""
-    rows = connection.execute(
-        select(changes.c.body).where(changes.c.state == ChangeState.SENDING).order_by(changes.c.at)
-    )
+    rows = connection.execute(select(changes.c.body).where(changes.c.state.in_(OPEN)).order_by(changes.c.at))
     return tuple(CHANGE.value(row.body) for row in rows)

@@ -44,6 +44,9 @@ from controlplane.store.reopening import QUIET_AFTER_DISMISSAL
 REMEMBERED = timedelta(days=1)
 """Changes younger than this are recalled for cooldowns, whatever became of them."""
 
+REMEMBERED_FOREIGN = 2 * REMEMBERED
+"""A change is looked after for a day, and an object whose change somebody took back is left alone for another."""
+
 AWAITED = timedelta(days=30)
 """A change that waits longer than this for its outcome will never be judged."""
 
@@ -61,7 +64,10 @@ def recall(connection: Connection, now: datetime) -> Recollection:
         ch.state.in_((ChangeState.APPLIED, ChangeState.SENDING, ChangeState.UNKNOWN)),
         ch.at >= micros(now - AWAITED),
     )
-    recent = change_rows().where(or_(ch.at >= micros(now - REMEMBERED), awaiting)).order_by(ch.at, ch.id)
+    foreign = and_(
+        ch.state.in_((ChangeState.CONFLICT, ChangeState.REVERTED)), ch.at >= micros(now - REMEMBERED_FOREIGN)
+    )
+    recent = change_rows().where(or_(ch.at >= micros(now - REMEMBERED), awaiting, foreign)).order_by(ch.at, ch.id)
     open_findings = select(tables.findings).where(f.closed.is_(None)).order_by(f.opened, f.id)
     return Recollection(
         beliefs={RoleName(row.role): BELIEFS.value(row.body) for row in connection.execute(select(tables.beliefs))},

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from controlplane.loop.news import Note
 from controlplane.model.belief import RoleBeliefs
-from controlplane.model.change import Change, ChangeRecord, ChangeState, Outcome, Receipt
+from controlplane.model.change import Change, ChangeRecord, Outcome, Receipt
 from controlplane.model.cycle import Cycle, Recollection, Stop
 from controlplane.model.decision import Decision
 from controlplane.model.finding import Finding, FindingRecord
@@ -42,9 +42,6 @@ NOTE = Codec(Note)
 
 LIVE = (State.OPEN, State.APPROVED)
 """States in which a recommendation still waits for something."""
-
-NOT_DONE = (ChangeState.FAILED, ChangeState.CONFLICT)
-"""Receipts that say nothing was changed."""
 
 
 def insert_new(connection: Connection, table: Any) -> Any:

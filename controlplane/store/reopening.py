@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from controlplane.model.change import ChangeState
+from controlplane.model.change import OPEN, WITHOUT_EFFECT
 from controlplane.model.recommendation import State
 from controlplane.store.codec import instant
-from controlplane.store.records import CHANGE, NOT_DONE, change_rows, maybe_instant
+from controlplane.store.records import CHANGE, change_rows, maybe_instant
 from controlplane.store.tables import changes
 
 QUIET_AFTER_DISMISSAL = timedelta(days=1)
@@ -39,8 +39,8 @@ def _settled(connection: Connection, recommendation: str, now: datetime) -> bool
             change_rows().where(changes.c.recommendation == recommendation).order_by(changes.c.at.desc()).limit(1)
         )
     ).first()
-    if newest is None or newest.outcome is not None or newest.state in NOT_DONE:
+    if newest is None or newest.outcome is not None or newest.state in WITHOUT_EFFECT:
         return True
-    if newest.state == ChangeState.SENDING:
+    if newest.state in OPEN:
         return False
     return now - instant(newest.at) >= CHANGE.value(newest.body).expectation.within

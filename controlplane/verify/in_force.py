@@ -6,7 +6,7 @@ the change, so it counts from when the cluster shows it: bounds that are seen, r
 
 from datetime import datetime
 
-from controlplane.decide.guardrail import LEAST_PATH, MOST_PATH
+from controlplane.decide.guardrail import LEAST_PATH, MOST_PATH, UNNAMED
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.change import ChangeRecord
 from controlplane.model.patch import Patch
@@ -35,5 +35,5 @@ def sets_bounds(patch: Patch) -> bool:
 
 def shows(patch: Patch, bounds: Bounds) -> bool:
     """Whether these bounds are what the patch asks for."""
-    wanted = {field.path: field.after for field in patch.fields}
+    wanted = {f.path: UNNAMED.get(f.path) if f.after is None else f.after for f in patch.fields}
     return wanted.get(LEAST_PATH, bounds.min) == bounds.min and wanted.get(MOST_PATH, bounds.max) == bounds.max

@@ -10,7 +10,7 @@ from math import isfinite
 
 from controlplane.detect.watch import COMPLETE
 from controlplane.model.belief import RoleBeliefs
-from controlplane.model.change import ChangeRecord, ChangeState, Outcome, OutcomeState
+from controlplane.model.change import WITHOUT_EFFECT, ChangeRecord, ChangeState, Outcome, OutcomeState
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import RoleName
 from controlplane.model.recommendation import Expectation
@@ -52,9 +52,11 @@ _Said = tuple[OutcomeState, float | None, str]
 def _judge(record: ChangeRecord, fleet: Fleet, beliefs: Mapping[RoleName, RoleBeliefs], now: datetime) -> _Said | None:
     if record.state is ChangeState.DRY_RUN:
         return OutcomeState.UNKNOWN, None, "dry run: nothing was changed, so there is nothing to judge"
-    if record.state in (ChangeState.FAILED, ChangeState.CONFLICT):
+    if record.state in WITHOUT_EFFECT:
         said = record.receipt.said if record.receipt else "no answer"
         return OutcomeState.UNKNOWN, None, f"it was not written: {said}"
+    if record.state is ChangeState.REVERTED:
+        return OutcomeState.UNKNOWN, None, "somebody changed it back before it could be judged"
     role = fleet.roles.get(record.change.role)
     if role is None:
         return OutcomeState.UNKNOWN, None, "the role is no longer in fleet.yaml"

@@ -6,7 +6,7 @@ It restores exactly what was there. An undo that makes things worse itself is le
 from collections.abc import Sequence
 
 from controlplane.detect.watch import evidence
-from controlplane.model.change import Change, ChangeRecord, ChangeState, Outcome, OutcomeState
+from controlplane.model.change import WITHOUT_EFFECT, Change, ChangeRecord, ChangeState, Outcome, OutcomeState
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import ChangeId
 from controlplane.model.recommendation import (
@@ -33,7 +33,7 @@ def undo(outcomes: Sequence[Outcome], changes: Sequence[ChangeRecord], fleet: Fl
     """An undo for each change that was judged worse, now or earlier, and is still in force."""
     judged: dict[ChangeId, Outcome] = {outcome.change: outcome for outcome in outcomes}
     judged.update({record.change.id: record.outcome for record in changes if record.outcome is not None})
-    undone = {r.change.recommendation.undoes for r in changes if r.state not in _WITHOUT_EFFECT}
+    undone = {r.change.recommendation.undoes for r in changes if r.state not in (*WITHOUT_EFFECT, ChangeState.DRY_RUN)}
     proposals = []
     for record in changes:
         change, outcome = record.change, judged.get(record.change.id)
@@ -44,9 +44,6 @@ def undo(outcomes: Sequence[Outcome], changes: Sequence[ChangeRecord], fleet: Fl
             continue
         proposals.append(_take_back(change, outcome, role))
     return tuple(proposals)
-
-
-_WITHOUT_EFFECT = (ChangeState.FAILED, ChangeState.CONFLICT, ChangeState.DRY_RUN)
 
 
 def _gone(change: Change, role: RoleView) -> bool:
@@ -77,7 +74,7 @@ def _take_back(change: Change, outcome: Outcome, role: RoleView) -> Recommendati
                 since=outcome.at,
             ),
         ),
-        patch=done.undo,
+        patch=change.undo,
         direction=_OPPOSITE[done.direction],
         effect=Effect(dollars_per_hour=None if dollars is None else -dollars, words="what was there before"),
         confidence=Confidence(level=Level.HIGH, reasons=("harm was seen for a whole settling time after the change",)),

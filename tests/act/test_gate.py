@@ -4,13 +4,14 @@ from pathlib import Path
 
 from controlplane.act.dry_run import DryRun
 from controlplane.act.gate import Gated, any_of, stop_file
+from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt
 from controlplane.model.keys import ChangeId, DecisionId
 from tests.act.still import Still
 from tests.builders import NOON, a_recommendation
 
 
-class Recording:
+class Recording(Hands):
     """Hands that remember what they were asked to do."""
 
     def __init__(self) -> None:
@@ -35,7 +36,7 @@ def test_a_stop_file_that_appears_stops_the_very_next_send(tmp_path: Path) -> No
 
     receipt = gated.apply(CHANGE)
 
-    assert receipt.state is ChangeState.FAILED
+    assert receipt.state is ChangeState.REFUSED
     assert receipt.said.endswith("is there: incident 42")
     assert hands.applied == ["chg-1"]
 

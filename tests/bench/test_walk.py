@@ -16,6 +16,7 @@ from random import Random
 import pytest
 
 from controlplane.loop.policy import Policy, policy_text
+from controlplane.loop.ports import Hands
 from controlplane.loop.walk import World, run_cycle, think
 from controlplane.model.change import Change, Receipt
 from controlplane.model.cycle import Cycle, Recollection
@@ -88,7 +89,7 @@ def test_thinking_about_a_large_fleet(capsys: pytest.CaptureFixture[str]):
 
 
 @dataclass
-class Still:
+class Still(Hands):
     """Ports that cost nothing: the sightings are made beforehand, nothing is stored."""
 
     sightings: Iterator[Sighting]

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import event, func, select
 
 from controlplane.errors import RefusedError
+from controlplane.loop.ports import Hands
 from controlplane.loop.walk import World, act, sweep
 from controlplane.model.change import Change, ChangeState, Outcome, OutcomeState, Receipt
 from controlplane.model.cycle import Cycle, Recollection
@@ -97,7 +98,7 @@ class Place:
 
 
 @dataclass
-class JournalHands:
+class JournalHands(Hands):
     place: Place
     fate: Fate
     blind: bool = False

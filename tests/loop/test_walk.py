@@ -1,18 +1,29 @@
 """Acting and sweeping up: intent first, never twice, never against the kill switch, never too late."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from controlplane.loop.walk import World, act, sweep
-from controlplane.model.change import Change, ChangeState, Receipt
+from controlplane.errors import ActError
+from controlplane.loop.ports import Hands
+from controlplane.loop.walk import World, act, look_after, sweep
+from controlplane.model.change import Change, ChangeRecord, ChangeState, Receipt, Rehearsal
 from controlplane.model.cycle import Cycle, Recollection, Stop
 from controlplane.model.decision import Verdict
 from controlplane.model.sighting import Sighting
-from tests.builders import NOON, a_change, a_decision, a_receipt, a_recollection, a_recommendation
+from tests.builders import (
+    NOON,
+    a_change,
+    a_change_record,
+    a_decision,
+    a_patch,
+    a_receipt,
+    a_recollection,
+    a_recommendation,
+)
 
 
 @dataclass
-class Diary:
+class Diary(Hands):
     """Everything that happened, in order, to the ledger and to the hands alike."""
 
     refuses: bool = False
@@ -88,9 +99,79 @@ def test_an_intent_that_was_never_sent_is_sent_with_the_same_id():
 
 def test_after_a_long_time_away_it_is_too_late_to_send():
     old = a_change(a_recommendation(good_for=timedelta(minutes=15)))
-    assert swept(Diary(open=(old,)), timedelta(minutes=16)) == (["settle failed"], ChangeState.FAILED)
+    assert swept(Diary(open=(old,)), timedelta(minutes=16)) == (["settle refused"], ChangeState.REFUSED)
+
+
+def test_what_cannot_be_looked_up_now_stays_open():
+    @dataclass
+    class Blind(Diary):
+        def look_up(self, change: Change) -> Receipt | None:
+            raise ActError("no answer")
+
+    diary = Blind(open=(a_change(),))
+    assert sweep(diary.world, NOON) == ()
+    assert diary.lines == []
+
+
+def test_what_is_refused_the_second_time_is_given_up_for_good_before_it_counts_as_not_sent():
+    @dataclass
+    class Shut(Diary):
+        def apply(self, change: Change) -> Receipt:
+            return a_receipt(change, ChangeState.REFUSED)
+
+        def abandon(self, change: Change, why: str, at: datetime) -> Receipt | None:
+            self.lines.append(f"abandon {change.id}")
+            return None
+
+    diary = Shut(open=(a_change(id_="chg-7"),))
+    assert sweep(diary.world, NOON) == ()
+    assert diary.lines == ["abandon chg-7"]
+
+
+def test_the_rehearsal_comes_before_the_intent_and_what_it_refuses_is_written_down_and_not_sent():
+    @dataclass
+    class Careful(Diary):
+        def rehearse(self, change: Change) -> Rehearsal:
+            self.lines.append("rehearse")
+            return Rehearsal(change=change, refusal=a_receipt(change, ChangeState.FAILED, "denied"))
+
+    diary = Careful()
+    (receipt,) = act(diary.world, [a_decision(verdict=Verdict.APPLY, approved_by="ada")], NOON)
+    assert [line.split()[0] for line in diary.lines] == ["rehearse", "intend"]
+    assert receipt.said == "denied"
+
+
+@dataclass
+class Watching(Diary):
+    """Hands that see everything changed back."""
+
+    def reverted(self, change: Change) -> Receipt | None:
+        self.lines.append(f"look at {change.id}")
+        return a_receipt(change, ChangeState.REVERTED)
+
+
+def done(id_: str, state: ChangeState = ChangeState.APPLIED, path: str = "/spec/maxReplicaCount") -> ChangeRecord:
+    return a_change_record(a_change(a_recommendation(patch=a_patch(path, 4, 6)), id_=id_), state)
+
+
+def test_of_several_changes_of_a_field_the_newest_is_looked_after():
+    diary = Watching()
+    look_after(diary.world, [done("old"), done("other", path="/spec/minReplicaCount"), done("new")])
+    assert diary.lines == ["look at new", "settle reverted", "look at other", "settle reverted"]
+
+
+def test_a_change_that_was_never_made_leaves_the_one_before_looked_after():
+    diary = Watching()
+    look_after(diary.world, [done("old"), done("new", ChangeState.FAILED)])
+    assert diary.lines[0] == "look at old"
+
+
+def test_while_a_change_is_open_nothing_is_said_about_the_one_before():
+    diary = Watching()
+    look_after(diary.world, [done("old"), done("new", ChangeState.UNKNOWN)])
+    assert diary.lines == []
 
 
 def test_the_kill_switch_holds_for_what_a_crash_left_open_too():
     stopped = replace(a_recollection(), stop=Stop(by="bob", at=NOON, reason="incident"))
-    assert swept(Diary(open=(a_change(),), past=stopped)) == (["settle failed"], ChangeState.FAILED)
+    assert swept(Diary(open=(a_change(),), past=stopped)) == (["settle refused"], ChangeState.REFUSED)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from controlplane.loop.policy import Policy
-from controlplane.loop.ports import Kept
+from controlplane.loop.ports import Hands, Kept
 from controlplane.loop.walk import World, run_cycle
 from controlplane.model.change import Change, ChangeRecord, ChangeState, Receipt
 from controlplane.model.cycle import Cycle, Recollection, Stop
@@ -97,7 +97,7 @@ class PoolEyes:
 
 
 @dataclass
-class PoolHands:
+class PoolHands(Hands):
     """Writes to the pool at once, or only pretends."""
 
     pool: Pool

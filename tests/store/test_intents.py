@@ -1,5 +1,7 @@
 """A change is written down before it is sent, is sent at most once, and only while it is allowed."""
 
+from datetime import timedelta
+
 import pytest
 
 from controlplane.model.change import ChangeState
@@ -9,6 +11,7 @@ from tests.builders import a_change, a_receipt, a_recommendation
 from tests.store.steps import at, keep, tick
 
 MORE = a_recommendation()
+DAY = timedelta(days=1)
 
 
 def test_the_intent_is_durable_as_sending_before_anything_is_sent(ledger: Ledger) -> None:
@@ -63,7 +66,7 @@ def test_what_a_person_dismissed_is_not_done_by_policy_either(ledger: Ledger) ->
     assert not ledger.intend(a_change(MORE, at=at(1), by=None))
 
 
-@pytest.mark.parametrize("state", [ChangeState.APPLIED, ChangeState.DRY_RUN, ChangeState.UNKNOWN, ChangeState.FAILED])
+@pytest.mark.parametrize("state", [ChangeState.APPLIED, ChangeState.DRY_RUN, ChangeState.REFUSED, ChangeState.FAILED])
 def test_settling_says_what_became_of_it_once(ledger: Ledger, state: ChangeState) -> None:
     change = a_change(MORE, at=at(0), by=None)
     ledger.intend(change)
@@ -74,6 +77,40 @@ def test_settling_says_what_became_of_it_once(ledger: Ledger, state: ChangeState
     assert record.receipt is not None
     assert (record.state, record.receipt.said) == (state, "first")
     assert ledger.unsettled() == ()
+
+
+def test_an_unknown_outcome_stays_open_until_somebody_has_looked(ledger: Ledger) -> None:
+    change = a_change(MORE, at=at(0), by=None)
+    ledger.intend(change)
+    ledger.settle(a_receipt(change, ChangeState.UNKNOWN))
+    assert ledger.unsettled() == (change,)
+    ledger.settle(a_receipt(change, ChangeState.APPLIED))
+    assert ledger.unsettled() == ()
+    assert ledger.change(change.id).state is ChangeState.APPLIED  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(ChangeState.APPLIED, ChangeState.REVERTED, id="what was applied can be changed back"),
+        pytest.param(ChangeState.CONFLICT, ChangeState.CONFLICT, id="what was not cannot"),
+    ],
+)
+def test_only_what_was_applied_is_changed_back(ledger: Ledger, before: ChangeState, after: ChangeState) -> None:
+    change = a_change(MORE, at=at(0), by=None)
+    ledger.intend(change)
+    ledger.settle(a_receipt(change, before))
+    ledger.settle(a_receipt(change, ChangeState.REVERTED))
+    assert ledger.change(change.id).state is after  # type: ignore[union-attr]
+
+
+def test_what_somebody_took_back_is_remembered_for_two_days(ledger: Ledger) -> None:
+    change = a_change(MORE, at=at(0), by=None)
+    ledger.intend(change)
+    ledger.settle(a_receipt(change, ChangeState.APPLIED))
+    ledger.settle(a_receipt(change, ChangeState.REVERTED))
+    assert [r.state for r in ledger.recall(at(0) + 2 * DAY).changes] == [ChangeState.REVERTED]
+    assert ledger.recall(at(1) + 2 * DAY).changes == ()
 
 
 def test_a_receipt_of_a_change_nobody_intended_is_ignored(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from controlplane.decide.guardrails.error_budget import ErrorBudget
 from controlplane.decide.guardrails.fleet_health import FleetHealth
 from controlplane.decide.guardrails.freeze import Freeze, FreezeWindow
 from controlplane.decide.guardrails.fresh_data import FreshData
+from controlplane.decide.guardrails.held import Held
 from controlplane.decide.guardrails.in_flight import InFlight
 from controlplane.decide.guardrails.kill_switch import KillSwitch
 from controlplane.decide.guardrails.ladder import Ladder
@@ -36,6 +37,7 @@ DEFAULT_GUARDRAILS: tuple[Guardrail, ...] = (
     BlastRadius(),
     Freeze(),
     ErrorBudget(),
+    Held(),
     InFlight(),
     Repeat(),
     Reversal(),

@@ -55,7 +55,10 @@ CHANGE_WORDS = {
     ChangeState.APPLIED: ("applied", "ok", "done"),
     ChangeState.DRY_RUN: ("dry run", "", "done"),
     ChangeState.FAILED: ("failed", "bad", "bad"),
+    ChangeState.REFUSED: ("not sent", "warn", "warn"),
+    ChangeState.SUPERSEDED: ("overtaken", "", "done"),
     ChangeState.CONFLICT: ("conflict", "warn", "warn"),
+    ChangeState.REVERTED: ("changed back", "warn", "warn"),
     ChangeState.UNKNOWN: ("unknown", "warn", "warn"),
 }
 OUTCOME_WORDS = {
