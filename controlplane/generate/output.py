@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from controlplane.generate.alerts import alert_files
 from controlplane.generate.dashboards import dashboard_files
 from controlplane.generate.forms import form_files
 from controlplane.generate.manifests import manifest_files
@@ -16,7 +17,7 @@ from controlplane.settings.load import Loaded
 Generator = Callable[[Request], Mapping[str, str]]
 """Makes files: path below the output folder → text. No two generators make the same path."""
 
-GENERATORS: tuple[Generator, ...] = (rule_files, dashboard_files, manifest_files)
+GENERATORS: tuple[Generator, ...] = (rule_files, alert_files, dashboard_files, manifest_files)
 FOLDERS = ("rules", "dashboards", "manifests")
 
 
@@ -69,5 +70,5 @@ def drift(made: Mapping[str, str], root: Path) -> tuple[Drift, ...]:
 
 def _generated_before(root: Path) -> list[str]:
     """Files in our folders that carry our mark; others are somebody else's and left alone."""
-    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in {".yaml", ".json"}]
+    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in {".yaml", ".json", ".tmpl"}]
     return [p.relative_to(root).as_posix() for p in paths if MARK in p.read_text(encoding="utf-8", errors="replace")]

@@ -38,7 +38,6 @@ DEFAULTS: Mapping[tuple[Source, Signal], Buckets] = MappingProxyType(
                 *(20, 40, 80, 160, 640, 2560),
             ),
             flag="--custom-histogram-buckets",
-            lately=MappingProxyType(dict.fromkeys((20, 40, 80, 160, 640, 2560), "0.8.4")),
         ),
         (Source.VLLM, Signal.ITL): Buckets(
             edges=(
@@ -46,7 +45,6 @@ DEFAULTS: Mapping[tuple[Source, Signal], Buckets] = MappingProxyType(
                 *(20, 40, 80),
             ),
             flag="--custom-histogram-buckets",
-            lately=MappingProxyType(dict.fromkeys((5, 7.5, 10, 20, 40, 80), "0.8.4")),
         ),
         (Source.VLLM, Signal.E2E): Buckets(
             edges=(
@@ -54,19 +52,17 @@ DEFAULTS: Mapping[tuple[Source, Signal], Buckets] = MappingProxyType(
                 *(120, 240, 480, 960, 1920, 7680),
             ),
             flag="--custom-histogram-buckets",
-            lately=MappingProxyType(dict.fromkeys((120, 240, 480, 960, 1920, 7680), "0.8.4")),
         ),
         (Source.SGLANG, Signal.TTFT): Buckets(edges=_SGLANG_LONG, flag="--bucket-time-to-first-token"),
         (Source.SGLANG, Signal.ITL): Buckets(edges=_SGLANG_SHORT, flag="--bucket-inter-token-latency"),
         (Source.SGLANG, Signal.E2E): Buckets(
             edges=(*_SGLANG_LONG, 600, 1200, 1800, 2400),
             flag="--bucket-e2e-request-latency",
-            lately=MappingProxyType(dict.fromkeys((600, 1200, 1800, 2400), "0.5.0")),
         ),
     }
 )
-"""Default edges of the newest versions; vLLM under Ray keeps its own. Up to 0.8.3 vLLM's first token stopped at 10 s and
-its requests at 60 s, older SGLang has 800 s as its last: an engine that lacks an edge is told by an alert."""
+"""Default edges of the newest versions; vLLM under Ray keeps its own. Up to 0.8.3 vLLM's first token stopped at 10 s
+and its requests at 60 s; older SGLang has 800 s as its last. An engine that lacks an edge is told by an alert."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ finding cannot disagree. A detector that is switched off takes its alert with it
 
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from controlplane.settings.names import Text, Url
+from controlplane.settings.names import LocalPath, Text, Url
 from controlplane.settings.part import Part
 from controlplane.settings.values import DOLLARS, Choice, Duration, Number
 
@@ -21,7 +22,9 @@ _COUNT = Number(at_least=1, words="a number", example="100")
 _FACTOR = Number(at_least=1, at_most=1000, words="a factor", example="3")
 
 _TAKEN = "alertname|severity|role|model|namespace|cluster|slo|long|short"
-OWN_LABEL = Text(f"(?!(?:{_TAKEN})$)[a-zA-Z_][a-zA-Z0-9_]{{0,127}}", "a label that alerts do not use themselves", "team")
+OWN_LABEL = Text(
+    f"(?!(?:{_TAKEN})$)[a-zA-Z_][a-zA-Z0-9_]{{0,127}}", "a label that alerts do not use themselves", "team"
+)
 
 
 class AlertName(StrEnum):
@@ -127,6 +130,12 @@ class Alerts(Part):
 
     grafana_url: Annotated[str, Url()] | None = None
     """Where Grafana is; messages then link the dashboard an alert names. Without it they name it."""
+
+    slack_url_file: Annotated[Path, LocalPath()] = Path("/etc/alertmanager/secrets/slack")
+    """File from which Alertmanager reads Slack's webhook URL, where Alertmanager runs. By default a mounted Secret."""
+
+    webhook_url: Annotated[str, Url()] | None = None
+    """Where critical alerts are sent as well, such as a pager. Nowhere by default."""
 
     labels: dict[Annotated[str, OWN_LABEL], Annotated[str, Text()]] = Field(default={})
     """Labels put on every alert, such as ``team: serving``. None by default."""
