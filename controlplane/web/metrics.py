@@ -100,6 +100,14 @@ def _seen(cycle: Cycle) -> Iterator[Metric]:
     for metric, value in POOL:
         yield _family(metric, _known(((namespace(v.spec), v.name), value(v)) for v in views))
     yield _family(
+        ours.DESIRED_REPLICAS,
+        [
+            ((namespace(v.spec), v.name), float(wish.replicas))
+            for v in views
+            if (wish := cycle.desired.get(v.name)) is not None and wish.replicas is not None
+        ],
+    )
+    yield _family(
         ours.ROLE_READING,
         _known(
             ((namespace(v.spec), v.name, reading.value, reading.unit.value), v.now(reading))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from controlplane.model.desired import Desired
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaView, RoleView
@@ -67,6 +68,32 @@ class Replica(Shape):
         )
 
 
+class NeedOut(Shape):
+    """How many replicas one view of the load asks for, before rounding; null while that view is blind."""
+
+    binding: str
+    replicas: float | None
+    said: str
+
+
+class WishOut(Shape):
+    """How many replicas we would run, what decided it, and what it was made of; null while we cannot tell."""
+
+    replicas: int | None
+    binding: str
+    because: str
+    needs: list[NeedOut]
+
+    @classmethod
+    def of(cls, d: Desired) -> "WishOut":
+        return cls(
+            replicas=d.replicas,
+            binding=d.binding,
+            because=d.because,
+            needs=[NeedOut(binding=n.binding, replicas=n.replicas, said=n.said) for n in d.needs],
+        )
+
+
 class RoleOut(Shape):
     """A role at the last tick. Every reading is listed: a number, or null with the reason in ``missing``."""
 
@@ -84,9 +111,10 @@ class RoleOut(Shape):
     queries: dict[str, str]
     missing: dict[str, str]
     replicas: list[Replica]
+    desired: WishOut | None
 
     @classmethod
-    def of(cls, v: RoleView) -> "RoleOut":
+    def of(cls, v: RoleView, wish: Desired | None) -> "RoleOut":
         bounds = v.in_force
         return cls(
             name=v.name,
@@ -103,6 +131,7 @@ class RoleOut(Shape):
             queries=_named(v.sources),
             missing=_named(v.missing),
             replicas=[Replica.of(r) for r in v.replicas],
+            desired=WishOut.of(wish) if wish else None,
         )
 
 

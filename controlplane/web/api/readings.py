@@ -9,7 +9,6 @@ from controlplane.errors import NotFoundError, RefusedError
 from controlplane.loop.desk import Desk
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
-from controlplane.model.role import RoleView
 from controlplane.web.api.live import FleetOut, Points, RoleOut, Source, Stop
 
 LONGEST = timedelta(days=400)
@@ -24,9 +23,11 @@ def router(desk: Desk) -> APIRouter:
             raise NotFoundError(f"no role {name!r} in this fleet; it has {', '.join(s.name for s in desk.roles)}")
         return RoleName(name)
 
-    def views() -> dict[RoleName, RoleView]:
+    def views() -> dict[RoleName, RoleOut]:
         cycle = desk.latest()
-        return dict(cycle.fleet.roles) if cycle else {}
+        if cycle is None:
+            return {}
+        return {name: RoleOut.of(view, cycle.desired.get(name)) for name, view in cycle.fleet.roles.items()}
 
     @routes.get("/fleet")
     def fleet() -> FleetOut:
@@ -47,7 +48,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/roles")
     def roles() -> list[RoleOut]:
         """All roles at the last tick; empty before the first."""
-        return [RoleOut.of(view) for view in views().values()]
+        return list(views().values())
 
     @routes.get("/roles/{name}")
     def role(name: str) -> RoleOut:
@@ -55,7 +56,7 @@ def router(desk: Desk) -> APIRouter:
         view = views().get(known(name))
         if view is None:
             raise NotFoundError(f"role {name!r} has not been looked at yet: the first tick is still to come")
-        return RoleOut.of(view)
+        return view
 
     @routes.get("/readings")
     def readings(

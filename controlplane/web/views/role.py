@@ -88,7 +88,7 @@ def page(
         ),
         replicas=replicas,
         replicas_words=_replicas_words(view),
-        learned=tuple(_learned(spec, view, beliefs)),
+        learned=(_wish(spec, cycle), *_learned(spec, view, beliefs)),
         readings=tuple((of_role(view, r), r.about.meaning) for r in Reading) if view else (),
         findings=tuple(
             (
@@ -139,6 +139,14 @@ def _replica(r: ReplicaView, limit: Limit | None, now: datetime) -> ReplicaLine:
         state=Tag(words=r.state.value, tone=tone, title=r.fault or ""),
         fault=r.fault or "",
     )
+
+
+def _wish(spec: RoleSpec, cycle: Cycle | None) -> Fact:
+    """How many replicas we would run, and why."""
+    wish = cycle.desired.get(spec.name) if cycle else None
+    if wish is None or wish.replicas is None:
+        return Fact(label="Replicas we would run", words="unknown", note=wish.because if wish else "")
+    return Fact(label="Replicas we would run", words=str(wish.replicas), note=f"{wish.binding.value}: {wish.because}")
 
 
 def _learned(spec: RoleSpec, view: RoleView | None, beliefs: RoleBeliefs | None) -> list[Fact]:
