@@ -47,6 +47,7 @@ from controlplane.notify.voice import OutboxVoice
 from controlplane.observe.past import SPAN, History
 from controlplane.promql.catalogue import WANTED
 from controlplane.schedule import Forever, Schedule
+from controlplane.settings.gpus import kinds_by_product
 from controlplane.settings.schema import Settings
 from controlplane.settings.sections import HandsMode
 from controlplane.store.ledger import open_ledger
@@ -246,6 +247,7 @@ def policy_of(settings: Settings) -> Policy:
         guardrails=parts.guardrails,
         budget_dollars_per_hour=settings.budget.dollars_per_hour if settings.budget else None,
         law=settings.scaling_law(),
+        gpus=kinds_by_product(settings.prices),
     )
 
 

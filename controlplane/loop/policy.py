@@ -5,8 +5,9 @@ were declared. It is stable: the same policy gives the same bytes.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from controlplane.decide.guardrail import Guardrail
@@ -15,6 +16,7 @@ from controlplane.decide.law import DEFAULT_LAW, ScalingLaw
 from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.errors import NotFoundError
 from controlplane.loop.plain import from_plain, to_plain
+from controlplane.model.gpu import GpuKind
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
 
@@ -33,6 +35,8 @@ class Policy:
     budget_dollars_per_hour: float | None = None
     law: ScalingLaw = DEFAULT_LAW
     """How many replicas a role is wished to run."""
+    gpus: Mapping[str, GpuKind] = field(default_factory=lambda: MappingProxyType({}))
+    """GPUs by the name their driver gives them, with their prices. No decision is made of them: not in the text."""
 
 
 def policy_text(policy: Policy) -> str:

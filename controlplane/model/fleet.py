@@ -1,10 +1,12 @@
 """Everything one fleet.yaml describes, at one tick."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from controlplane.model.gpu import GpuNode
 from controlplane.model.keys import RoleName
+from controlplane.model.money import Bill
 from controlplane.model.page import Fault
 from controlplane.model.reading import Reading
 from controlplane.model.role import RoleView
@@ -39,6 +41,10 @@ class Fleet:
     roles: Mapping[RoleName, RoleView]
     sources: tuple[SourceHealth, ...] = ()
     budget_dollars_per_hour: float | None = None
+    nodes: tuple[GpuNode, ...] = ()
+    """Machines whose GPUs are shown by an exporter or held by a replica."""
+    bill: Bill = field(default_factory=Bill)
+    """What this tick costs and delivers."""
 
     @property
     def dollars_per_hour(self) -> float | None:

@@ -9,13 +9,14 @@ from datetime import datetime
 from types import MappingProxyType
 
 from controlplane.model.fleet import Fleet
+from controlplane.model.gpu import GpuKind
 from controlplane.model.keys import ReplicaKey, RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, ReplicaView, RoleSpec, RoleView
 from controlplane.model.sighting import RoleSample, Sighting
+from controlplane.observe.bill import bill, gpu_nodes
 from controlplane.observe.columns import RolePast, extend, record, sources
 from controlplane.observe.counters import flow
-from controlplane.observe.dcgm import Device
 from controlplane.observe.missing import Facts, why
 from controlplane.observe.past import History
 from controlplane.observe.replicas import ReplicaSeen
@@ -35,6 +36,8 @@ from controlplane.promql.metric import Signal
 
 __all__ = ["History", "assemble"]
 
+NO_KINDS: Mapping[str, GpuKind] = MappingProxyType({})
+
 
 def assemble(
     history: History,
@@ -44,9 +47,11 @@ def assemble(
     *,
     name: str,
     budget: float | None = None,
+    gpus: Mapping[str, GpuKind] = NO_KINDS,
 ) -> tuple[Fleet, History]:
     """Understand what was seen at ``now``. Never raises for what came from outside.
 
+    ``gpus``: the GPUs we know by product name, with their prices: for machines that hold none of our replicas.
     A clock that went back makes the past unusable: it is dropped rather than mixed up.
     """
     if history.ticks and now <= history.ticks[-1]:
@@ -57,12 +62,15 @@ def assemble(
     pasts: dict[RoleName, RolePast] = {}
     for spec in roles:
         views[spec.name], pasts[spec.name] = _role(history, world, spec, ticks, now)
+    nodes = gpu_nodes(tuple(views.values()), world.nodes, gpus)
     fleet = Fleet(
         name=name,
         at=now,
         roles=MappingProxyType(views),
         sources=(*world.health, *sighting.sources),
         budget_dollars_per_hour=budget,
+        nodes=nodes,
+        bill=bill(tuple(views.values()), nodes),
     )
     return fleet, replace(history, ticks=ticks, engines=world.engines, pages=world.pages, roles=pasts)
 
@@ -106,7 +114,7 @@ def _role(
         step=history.step,
         ticks=ticks,
         columns=past.columns,
-        replicas=_replicas(spec, seen, sample, held),
+        replicas=_replicas(spec, seen, sample, world),
         bounds=workload.bounds if workload else None,
         sources=sources(past, sample),
         missing={**{r: why(r, facts) for r in Reading if r not in values}, **_sampled_missing(seen, sample, values)},
@@ -115,13 +123,12 @@ def _role(
 
 
 def _replicas(
-    spec: RoleSpec, seen: Sequence[ReplicaSeen], sample: RoleSample | None, held: Sequence[list[Device] | None]
+    spec: RoleSpec, seen: Sequence[ReplicaSeen], sample: RoleSample | None, world: World
 ) -> tuple[ReplicaView, ...]:
     if not seen:
         return sample.replicas if sample else ()
     views: list[ReplicaView] = []
     taken: set[str] = set()
-    owned = iter(held)
     for replica in seen:
         target = replica.scrape.target
         name = replica.name
@@ -129,7 +136,7 @@ def _replicas(
             name = f"{name} ({target.url.split('://', 1)[-1].split('/', 1)[0]})"
         taken.add(name)
         values = {_GAUGE_READINGS[signal]: value for signal, value in replica.gauges.items()}
-        if replica.gauges and (mine := next(owned, None)):
+        if mine := world.held_by(replica):
             values |= gpu_readings([mine], count([replica], None))
         views.append(
             ReplicaView(
@@ -142,6 +149,7 @@ def _replicas(
                 engine=spec.engine,
                 version=replica.version,
                 fault=replica.fault,
+                kv_tokens=replica.kv_tokens,
                 values=values,
             )
         )

@@ -9,19 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controlplane.model.page import Layout, MetricKey
+from controlplane.model.page import Layout
+from controlplane.observe.gpus import NodeDevices, PodKey, nodes_on, pod_of, sevenths
 from controlplane.promql.catalogue import metrics
 from controlplane.promql.metric import Metric, Signal, Source
 
 SIGNALS = (Signal.GPU_ACTIVITY, Signal.GPU_DRAM_ACTIVITY, Signal.GPU_MEMORY_USED)
-SEVENTHS = 7
 PERCENT_ABOVE = 1.5
 """A utilisation over this on a page can only be percent, whatever its name says."""
 WHOLE_GPU_ONLY = frozenset({"DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_GPU_UTIL_RATIO"})
 """Not produced for MIG slices: old exporters wrote 0 there."""
-
-PodKey = tuple[str, str]
-"""Namespace and pod; the namespace is empty where the page does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,8 @@ class DevicePlan:
     rows: tuple[tuple[PodKey, str, str, float, tuple[tuple[Signal, Metric, int], ...]], ...]
     columns: Mapping[str, tuple[int, ...]]
     """Metric → all its positions, to tell percent from 0..1."""
+    nodes: tuple[NodeDevices, ...] = ()
+    """The machines of the page and who holds their GPUs."""
 
 
 def plan_devices(layout: Layout) -> DevicePlan:
@@ -56,18 +55,18 @@ def plan_devices(layout: Layout) -> DevicePlan:
             continue
         columns.setdefault(key.name, []).append(i)
         signal, rank, metric = entry
-        pod, uuid = _pod(key), key.label("UUID") or key.label("uuid")
+        pod, uuid = pod_of(key), key.label("UUID") or key.label("uuid")
         slice_ = key.label("GPU_I_ID") or ""
         if pod is None or uuid is None or (slice_ and key.name in WHOLE_GPU_ONLY):
             continue
-        device = found.setdefault((pod, uuid, slice_, _weight(key)), {})
+        device = found.setdefault((pod, uuid, slice_, sevenths(key.label("GPU_I_PROFILE") or "")), {})
         if signal not in device or rank < device[signal][0]:
             device[signal] = (rank, metric, i)
     rows = tuple(
         (*where, tuple((signal, metric, i) for signal, (_, metric, i) in signals.items()))
         for where, signals in found.items()
     )
-    return DevicePlan(rows, {name: tuple(indices) for name, indices in columns.items()})
+    return DevicePlan(rows, {name: tuple(indices) for name, indices in columns.items()}, nodes_on(layout))
 
 
 def devices(plan: DevicePlan, values: tuple[float, ...]) -> dict[PodKey, list[Device]]:
@@ -111,20 +110,3 @@ def combine(held: list[Device], signal: Signal) -> float | None:
 
 def _of(signal: Signal) -> tuple[Metric, ...]:
     return metrics(Source.DCGM, signal)
-
-
-def _pod(key: MetricKey) -> PodKey | None:
-    pod = key.label("exported_pod")
-    if pod:
-        return key.label("exported_namespace") or "", pod
-    pod = key.label("pod")
-    return (key.label("namespace") or "", pod) if pod else None
-
-
-def _weight(key: MetricKey) -> float:
-    """Share of a GPU by its MIG profile: ``2g.20gb`` is two sevenths; a profile we cannot read is one seventh."""
-    profile = key.label("GPU_I_PROFILE") or ""
-    if not profile:
-        return 1.0
-    size = profile.split("g.", 1)[0]
-    return (int(size) if size.isascii() and size.isdigit() and 1 <= int(size) <= SEVENTHS else 1) / SEVENTHS

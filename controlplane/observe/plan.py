@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from controlplane.model.page import Labels, Layout, MetricKey
 from controlplane.observe.identify import Identity, PageKind, identify_layout
+from controlplane.observe.kv_capacity import CapacityRow, capacity_rows
 from controlplane.promql.catalogue import PROCESS_START, metrics, wire_names
 from controlplane.promql.metric import COUNTERS, GAUGES, HISTOGRAMS, Fold, Metric, Signal, Source
 
@@ -62,6 +63,8 @@ class PagePlan:
     start: int | None
     """Position of the process start time; ``None`` where the page does not carry it."""
     replicas: tuple[ReplicaPlan, ...]
+    capacity: tuple[CapacityRow, ...] = ()
+    """Where it says how many tokens the KV cache holds."""
 
 
 def plan_page(layout: Layout, model: str | None = None) -> PagePlan:
@@ -84,7 +87,8 @@ def plan_page(layout: Layout, model: str | None = None) -> PagePlan:
     if len(parts) > 1:
         parts.pop("", None)
     plans = (_plan_replica(name, rows, layout.keys, source) for name, rows in sorted(parts.items()))
-    return PagePlan(identity, start, tuple(plan for plan in plans if plan is not None))
+    found = tuple(plan for plan in plans if plan is not None)
+    return PagePlan(identity, start, found, capacity_rows(layout) if len(found) == 1 else ())
 
 
 def _replica_name(key: MetricKey) -> str:

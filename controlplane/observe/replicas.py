@@ -14,6 +14,7 @@ from controlplane.model.page import Fault, Layout, Scrape
 from controlplane.model.role import ReplicaState
 from controlplane.observe.counters import Trace, advance, gauges
 from controlplane.observe.identify import PageKind
+from controlplane.observe.kv_capacity import kv_capacity
 from controlplane.observe.plan import PagePlan, plan_page
 from controlplane.promql.metric import Signal
 
@@ -56,6 +57,8 @@ class ReplicaSeen:
     fault: str | None = None
     version: str | None = None
     started: datetime | None = None
+    kv_tokens: float | None = None
+    """Tokens its KV cache holds."""
 
 
 def read_engine(
@@ -99,12 +102,15 @@ def read_engine(
         traces = tuple([advance(before.get(r.name), r, page.values, seconds) for r in way.replicas])
     began = _instant(start)
     version = way.identity.version
+    tokens = kv_capacity(way.capacity, page.values)
     seen = []
     for trace in traces:
         shown = gauges(trace.plan, page.values)
         lack = None if shown else NO_GAUGES
         seen.append(
-            ReplicaSeen(trace.plan.name or name, ReplicaState.READY, scrape, shown, trace, new, lack, version, began)
+            ReplicaSeen(
+                trace.plan.name or name, ReplicaState.READY, scrape, shown, trace, new, lack, version, began, tokens
+            )
         )
     at = scrape.at if new else past.last_good
     return EnginePast(past.first_seen, past.appeared, at, page.layout, way, start, traces), tuple(seen)

@@ -9,7 +9,8 @@ from controlplane.model.keys import RoleName
 from controlplane.model.page import Fault, Job, Layout, Scrape
 from controlplane.model.role import RoleSpec
 from controlplane.model.sighting import RoleSample, Sighting, WorkloadSighting
-from controlplane.observe.dcgm import Device, DevicePlan, PodKey, devices, plan_devices
+from controlplane.observe.dcgm import Device, DevicePlan, devices, plan_devices
+from controlplane.observe.gpus import NodeDevices, PodKey
 from controlplane.observe.ksm import ClusterPlan, plan_cluster, sight
 from controlplane.observe.past import History, PagePast
 from controlplane.observe.plan import PagePlan, plan_page
@@ -24,6 +25,8 @@ class World:
     pages: dict[str, PagePast] = field(default_factory=dict)
     replicas: dict[RoleName, list[ReplicaSeen]] = field(default_factory=dict)
     devices: dict[PodKey, list[Device]] = field(default_factory=dict)
+    nodes: list[NodeDevices] = field(default_factory=list)
+    """Machines that exporters show."""
     pods: dict[str, list[PodKey]] = field(default_factory=dict)
     """Pod name → its keys, for targets whose namespace nobody told us."""
     workloads: dict[RoleName, WorkloadSighting] = field(default_factory=dict)
@@ -97,6 +100,7 @@ class World:
     def _devices(self, history: History, scrape: Scrape, oldest: datetime) -> None:
         past = self._page(history, scrape, oldest)
         if past is not None and scrape.page is not None and isinstance(past.plan, DevicePlan):
+            self.nodes.extend(past.plan.nodes)
             for pod, held in devices(past.plan, scrape.page.values).items():
                 self.devices.setdefault(pod, []).extend(held)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
 
+from controlplane.model.gpu import GpuKind, product_name
+
 _SLICES8 = {"1g": (1, 1), "1g2m": (1, 2), "2g": (2, 2), "3g": (3, 4), "4g": (4, 4), "7g": (7, 8)}
 _SLICES4 = {"1g": (1, 1), "2g": (2, 2), "4g": (4, 4)}
 _SLICES2 = {"1g": (1, 1), "2g": (2, 2)}
@@ -130,5 +132,19 @@ _PRODUCTS = {
 
 def type_of_product(product: str) -> str | None:
     """Our name of a GPU that NVIDIA's driver or a node label names; ``None`` when we do not know it."""
-    plain = product.strip().upper().replace(" ", "-").removeprefix("NVIDIA-").removesuffix("-SHARED")
-    return _PRODUCTS.get(plain.partition("-MIG-")[0])
+    return _PRODUCTS.get(product_name(product))
+
+
+def kinds_by_product(prices: Mapping[str, float]) -> Mapping[str, GpuKind]:
+    """Every GPU we know by its driver's name, priced by fleet.yaml first, else by our list."""
+    return MappingProxyType(
+        {
+            product: GpuKind(
+                type=kind,
+                dollars_per_hour=prices.get(kind, LIST_PRICES.get(kind)),
+                listed=kind not in prices,
+                slices={profile: float(share) for profile, share in KNOWN_GPUS[kind].slices.items()},
+            )
+            for product, kind in _PRODUCTS.items()
+        }
+    )
