@@ -40,6 +40,26 @@ def promtool_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def prometheus3_binary() -> Path:
+    return program("prometheus3")
+
+
+@pytest.fixture(scope="session")
+def promtool3_binary() -> Path:
+    return program("promtool3")
+
+
+@pytest.fixture(scope="session")
+def amtool_binary() -> Path:
+    return program("amtool")
+
+
+@pytest.fixture(scope="session")
+def pint_binary() -> Path:
+    return program("pint")
+
+
+@pytest.fixture(scope="session")
 def alertmanager_binary() -> Path:
     return program("alertmanager")
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from tools import real_debian as debian
+from tools import real_debian_newer as suites
 from tools.real_go import BY_HAND, GoProgram
 from tools.real_kubernetes import PROGRAMS as KUBERNETES
 from tools.real_programs import Server, numbers, on_path_or
@@ -15,6 +16,9 @@ SIM = GoProgram(
     "cmd/llm-d-inference-sim",
     "llm-d-inference-sim",
 )
+
+PINT = GoProgram("pint", "github.com/cloudflare/pint", "0.87.0", "cmd/pint", "pint")
+NEWER = (3, 0)
 
 
 def _built(program: GoProgram) -> Server:
@@ -55,6 +59,22 @@ SERVERS: dict[str, Server] = {
             "put a promtool ≥ 2.42 on PATH",
         ),
         Server(
+            "prometheus3",
+            NEWER,
+            "Debian prometheus of a newer suite (3.x), unpacked",
+            lambda: on_path_or("prometheus3", suites.newer("prometheus")),
+            lambda: suites.unpack_newer("prometheus", NEWER),
+            "put a prometheus ≥ 3.0 on PATH as prometheus3",
+        ),
+        Server(
+            "promtool3",
+            NEWER,
+            "Debian promtool of a newer suite (3.x), unpacked",
+            lambda: on_path_or("promtool3", suites.newer("promtool")),
+            lambda: suites.unpack_newer("promtool", NEWER),
+            "put a promtool ≥ 3.0 on PATH as promtool3",
+        ),
+        Server(
             "alertmanager",
             (0, 25),
             "Debian prometheus-alertmanager (bookworm: 0.25), unpacked",
@@ -63,6 +83,14 @@ SERVERS: dict[str, Server] = {
             ),
             lambda: debian.unpack("prometheus-alertmanager"),
             "put an alertmanager ≥ 0.25 on PATH",
+        ),
+        Server(
+            "amtool",
+            (0, 25),
+            "comes with Debian's prometheus-alertmanager",
+            lambda: on_path_or("amtool", debian.unpacked("amtool")),
+            lambda: debian.unpack("prometheus-alertmanager"),
+            "put an amtool ≥ 0.25 on PATH",
         ),
         Server(
             "postgresql",
@@ -88,7 +116,7 @@ SERVERS: dict[str, Server] = {
             lambda: debian.install("chromium", "chromium-driver"),
             "install Chromium ≥ 120 and its driver (Debian: apt-get install chromium chromium-driver)",
         ),
-        *map(_built, (SIM, *KUBERNETES)),
+        *map(_built, (SIM, PINT, *KUBERNETES)),
     )
 }
 ALONG = {"chromium": ("chromedriver",)}
