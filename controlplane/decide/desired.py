@@ -39,6 +39,9 @@ NEEDED_TO_SHRINK = (
 REMEMBERED = timedelta(minutes=40)
 """No window is longer: readings are remembered for 45 minutes."""
 
+Wish = tuple[int, Binding, str]
+"""A number, what decided it, and why."""
+
 ALMOST = 1e-9
 """Needs are rounded up, but not for what is an error of the last digit."""
 
@@ -87,35 +90,35 @@ def desired(role: RoleView, beliefs: RoleBeliefs, law: ScalingLaw, *, now: datet
     return Desired(role=role.name, replicas=level, binding=binding, needs=needs, because=because)
 
 
-def _between(sides: Sides, needs: tuple[Need, ...], wanted: Need, there: int) -> tuple[int, Binding, str]:
+def _between(sides: Sides, needs: tuple[Need, ...], wanted: Need, there: int) -> Wish:
     """The wish before fleet.yaml's bounds."""
-    up = _whole(wanted.replicas or 0.0)
-    recent = max([up, *(_whole(level) for level in _window(sides) if level is not None)])
+    now = _whole(wanted.replicas or 0.0)
+    recent = max([now, *(_whole(level) for level in _window(sides) if level is not None)])
+    needed = (recent, wanted.binding, wanted.said)
+    if recent > now:
+        needed = (recent, Binding.RECENT, f"so many were needed within the last {_words(sides)}")
     if recent >= there:
-        if up == recent:
-            return up, wanted.binding, wanted.said
-        return recent, Binding.RECENT, f"so many were needed within the last {_words(sides)}"
+        return needed
     held = _incomplete(sides, needs)
     if held is not None:
         return there, Binding.HELD, f"{held}: not fewer than there are"
-    return _down(sides, wanted, recent, there)
+    return _down(sides, needed, there)
 
 
-def _down(sides: Sides, wanted: Need, recent: int, there: int) -> tuple[int, Binding, str]:
+def _down(sides: Sides, needed: Wish, there: int) -> Wish:
     """The wish of a role that needs fewer than it has: the least that is one step away and carries the load."""
     step = max(1, int(there * sides.law.step_down))
-    target = max(recent, there - step, _last(sides))
     said: str | None = None
-    for left in range(target, there):
+    for left in range(max(needed[0], there - step, _last(sides)), there):
         refused = objection(sides.role, sides.law, left)
         if refused is not None:
             said = refused
         elif said is not None:
             return left, Binding.SURVIVORS, said
-        elif left > recent:
-            return left, Binding.STEP, f"{recent} would do; at most {step} fewer at once, and none only when idle"
+        elif left > needed[0]:
+            return left, Binding.STEP, f"{needed[0]} would do; at most {step} fewer at once, and none only when idle"
         else:
-            return left, wanted.binding, wanted.said
+            return needed
     return there, Binding.SURVIVORS, said or "one stays until nobody has asked for long"
 
 

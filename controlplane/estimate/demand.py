@@ -19,6 +19,8 @@ DISPERSION_MINUTES = 10
 """Minutes whose counts tell how bursty arrivals are."""
 LEAST_DISPERSION, MOST_DISPERSION = 1.0, 30.0
 """1 is Poisson; what looks calmer than chance is chance. Agents that fan out reach 30."""
+ONE_CHANGE = 2
+"""Largest steps left out of it: load that fell once is one change, not bursts, and must not raise the reserve."""
 CALM_RISE = 1.5
 """A rise of fewer standard deviations of chance than this is no trend."""
 MOST_GROWTH = 2.0
@@ -80,10 +82,10 @@ def dispersion(column: Column, lag: int) -> float:
     known = [finite(column, newest - k * lag) for k in range(DISPERSION_MINUTES)]
     counts = [v * MINUTE.total_seconds() for v in known if v is not None]
     mean = fsum(counts) / len(counts) if counts else 0.0
-    if len(counts) < 3 or mean <= 0:
+    steps = sorted((b - a) ** 2 for a, b in pairwise(counts))[:-ONE_CHANGE]
+    if not steps or mean <= 0:
         return LEAST_DISPERSION
-    steps = fsum((b - a) ** 2 for a, b in pairwise(counts))
-    return min(MOST_DISPERSION, max(LEAST_DISPERSION, steps / (2 * (len(counts) - 1)) / mean))
+    return min(MOST_DISPERSION, max(LEAST_DISPERSION, fsum(steps) / (2 * len(steps)) / mean))
 
 
 def demand_at(column: Column, i: int, lag: int, burst: float, lead: timedelta) -> Demand | None:
