@@ -1,6 +1,6 @@
 """Callers wait, or are turned away: queues, full caches, preemptions, errors, and roles without a replica."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from controlplane.detect.kv_pressure import KvPressure
@@ -187,10 +187,11 @@ def _down(settings: Settings) -> Iterator[Alert]:
             hold=settings.alerts.limits.cold_start,
             description="It was woken up and has not come: longer than a cold start takes. First: the pods' events "
             "(image pull, scheduling, weights), then whether the cluster has a free GPU.",
+            labels={"wakes": "from zero"},
         )
 
 
-def _no_replica(*, expr: str, hold: timedelta, description: str) -> Alert:
+def _no_replica(*, expr: str, hold: timedelta, description: str, labels: Mapping[str, str] | None = None) -> Alert:
     return Alert(
         name=AlertName.ENGINE_DOWN,
         expr=expr,
@@ -199,4 +200,5 @@ def _no_replica(*, expr: str, hold: timedelta, description: str) -> Alert:
         summary=f"{WHO}: no replica serves",
         description=description,
         dashboard=ROLE_BOARD,
+        labels=labels or {},
     )

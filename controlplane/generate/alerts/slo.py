@@ -96,8 +96,8 @@ def slo_alerts(settings: Settings, promises: Sequence[Promised]) -> Iterator[Ale
             hold=burn.hold,
             severity=burn.severity,
             summary=f"{WHO}: {PERCENT} of the last {burn.long} missed its promise ({{{{ $labels.slo }}}})",
-            description=f"It may be {BUDGET:.0%}: the budget of 30 days is being spent {burn.factor:g} times too "
-            f"fast, and still is in the last {burn.short}. First: a queue? a full KV cache? a role at its maximum?",
+            description=f"{BUDGET:.0%} may. At this pace a month's budget is gone in {30 / burn.factor:.3g} days, and the "
+            f"pace holds in the last {burn.short}. First: a queue? a full KV cache? a role at its maximum?",
             dashboard="llm-role",
         )
     yield Alert(
