@@ -33,7 +33,7 @@ from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.scraper import Scraper
 from controlplane.collect.targets import Provider, Targets, TargetsFile, static
 from controlplane.errors import RefusedError
-from controlplane.loop.desk import Desk, Health
+from controlplane.loop.desk import Desk, Health, sent
 from controlplane.loop.policy import Policy
 from controlplane.loop.walk import World, run_cycle, sweep
 from controlplane.model.cycle import Cycle
@@ -112,7 +112,7 @@ class Service:
         )
         self._history = self._remember()
         self._latest: Cycle | None = None
-        self._actions: Counter[tuple[str, str]] = Counter()
+        self._actions: Counter[tuple[str, str, str]] = Counter()
         self._started = clock.now()
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
@@ -160,8 +160,7 @@ class Service:
         cycle, self._history = run_cycle(
             self._world, self.policy, self._history, self._clock.now(), self._clock.monotonic
         )
-        kinds = {d.change_id: d.recommendation.kind.value for d in cycle.decisions}
-        self._actions.update((kinds.get(r.change, "unknown"), r.state.value) for r in cycle.receipts)
+        self._actions.update(sent(cycle))
         self._latest = cycle
         for fault in cycle.faults:
             log.error("a detector failed: %s", fault)

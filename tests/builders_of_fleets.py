@@ -79,6 +79,7 @@ def a_spec(
         engine=engine,
         gpus=GpuSpec(type="h100-pcie-80gb", per_replica=gpus, dollars_per_hour=price),
         replicas=Bounds(min=least, max=most),
+        namespace="llm",
         slo=Objectives(ttft_p95=ttft, itl_p95=itl),
         mode=mode,
         scaled_object=ObjectRef("ScaledObject", "llm", name) if scaled_object else None,
@@ -255,5 +256,5 @@ def a_fleet(
 
 
 def some_beliefs(role: str = "planner", **known: object) -> RoleBeliefs:
-    """What has been learned about a role; nothing, unless told."""
-    return replace(RoleBeliefs(role=RoleName(role)), **known)  # type: ignore[arg-type]
+    """What has been learned about a role; nothing, unless told, but that it has been watched for a month."""
+    return replace(RoleBeliefs(role=RoleName(role), watched_since=NOON - timedelta(days=30)), **known)  # type: ignore[arg-type]

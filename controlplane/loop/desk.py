@@ -1,15 +1,20 @@
 """What the API and the pages are given: the ledger, the few things a person may do, and how the service is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from controlplane.loop.ports import Approvals, Archive
+from controlplane.model.change import ChangeState
 from controlplane.model.cycle import Cycle
 from controlplane.model.keys import RoleName
 from controlplane.model.limit import Limit
+from controlplane.model.recommendation import Kind
 from controlplane.model.role import RoleSpec
+
+ROLLED_BACK = "rolled_back"
+"""What is counted when a change was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +26,8 @@ class Health:
     """The last error of a loop that has not succeeded since."""
     dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Runs of a loop that did not happen because the one before was still busy."""
-    actions: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
-    """Changes sent by this process: (kind, receipt's state) → how many."""
+    actions: Mapping[tuple[str, str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    """Changes sent by this process: (kind, result, namespace) → how many."""
     started: datetime | None = None
     """When this process began to serve."""
 
@@ -48,3 +53,14 @@ class Desk:
     budget_dollars_per_hour: float | None = None
     note: str = ""
     """A line for the top of every page, such as what a demo is about to do."""
+
+
+def sent(cycle: Cycle) -> Iterator[tuple[str, str, str]]:
+    """Kind, result and namespace of each change of a tick. The result is the receipt's state; an undo rolls back."""
+    changes = {d.change_id: d.recommendation for d in cycle.decisions}
+    for receipt in cycle.receipts:
+        change = changes.get(receipt.change)
+        if change is None:
+            continue
+        undone = change.kind is Kind.UNDO and receipt.state is ChangeState.APPLIED
+        yield change.kind.value, ROLLED_BACK if undone else receipt.state.value, change.patch.target.namespace

@@ -95,7 +95,11 @@ REALISED_SAVINGS = _counter(
     "kind",
     "What changes whose expectation was met have saved since they were judged, dollars.",
 )
-ACTIONS = _counter("actions_total", "kind result namespace", "Changes sent, by kind and receipt.")
+ACTIONS = _counter(
+    "actions_total",
+    "kind result namespace",
+    "Changes sent, by kind and receipt; rolled_back: an undo that was applied.",
+)
 
 SOURCE_LAST_SUCCESS = _gauge(
     "collector_last_success_timestamp_seconds",
