@@ -27,7 +27,7 @@ from controlplane.model.recommendation import (
     State,
 )
 from controlplane.model.units import Unit
-from tests.builders_of_fleets import NOON, a_fleet
+from tests.builders_of_fleets import NOON, PLANNER, a_fleet, some_beliefs
 
 
 def an_evidence(reading: Reading = Reading.WAITING_PER_REPLICA, value: float | None = 9.0) -> Evidence:
@@ -236,9 +236,9 @@ def a_recollection(
     changes: tuple[ChangeRecord, ...] = (),
     beliefs: Mapping[RoleName, RoleBeliefs] | None = None,
 ) -> Recollection:
-    """What the pure part knows of the past: nothing, unless told."""
+    """What the pure part knows of the past: nothing, unless told, but that a planner has been watched for a month."""
     return Recollection(
-        beliefs=MappingProxyType(dict(beliefs or {})),
+        beliefs=MappingProxyType(dict({PLANNER: some_beliefs()} if beliefs is None else beliefs)),
         open_findings=findings,
         recommendations=MappingProxyType({r.recommendation.id: r for r in records}),
         changes=changes,

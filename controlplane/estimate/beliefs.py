@@ -10,6 +10,7 @@ from controlplane.estimate.starts import learn_starts
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import RoleName
+from controlplane.model.reading import Reading
 from controlplane.model.role import RoleView
 
 
@@ -21,7 +22,13 @@ def estimate(fleet: Fleet, beliefs: Mapping[RoleName, RoleBeliefs]) -> Mapping[R
 
 
 def _learn(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
-    return learn_capacity(role, learn_prefix(role, learn_starts(role, _learn_bounds(role, before))))
+    return learn_capacity(role, learn_prefix(role, learn_starts(role, _learn_bounds(role, _first_seen(role, before)))))
+
+
+def _first_seen(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
+    """Note since when replicas of the role are known to answer."""
+    answers = (role.now(Reading.REPLICAS_READY) or 0) > 0
+    return replace(before, watched_since=role.at) if answers and before.watched_since is None else before
 
 
 def _learn_bounds(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:

@@ -44,6 +44,8 @@ class RoleBeliefs:
     """Throughput of saturated replicas, one a minute at most, oldest first, at most 40."""
     bounds: Bounds | None = None
     """Bounds last seen in force in the cluster; ``None`` as long as nobody could tell."""
+    watched_since: datetime | None = None
+    """When this role was first seen with replicas that answer; ``None`` before that."""
     bounds_since: datetime | None = None
     """Since when those are in force, as far as we saw: a change written for GitOps counts from then."""
 

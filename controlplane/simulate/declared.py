@@ -39,6 +39,7 @@ def fleet_yaml(
         "roles": {role.name: _role(role, modes.get(role.name, "propose")) for role in cluster.roles},
         "hands": {"mode": "gitops", "directory": str(patches)},
         "budget": {"dollars_per_hour": 25},
+        "guardrails": {"learning": {"span": "0s"}},  # a demo has no week to watch first
         "store": {"url": store},
         "serve": {"host": "127.0.0.1", "port": port},
     }

@@ -8,6 +8,7 @@ import pytest
 from controlplane.decide.guardrails.cooldown import Cooldown
 from controlplane.decide.guardrails.error_budget import ErrorBudget
 from controlplane.decide.guardrails.in_flight import InFlight
+from controlplane.decide.guardrails.learning import Learning
 from controlplane.decide.guardrails.repeat import Repeat
 from controlplane.decide.guardrails.reversal import Reversal
 from controlplane.model.change import ChangeState, OutcomeState
@@ -15,9 +16,12 @@ from controlplane.model.keys import ChangeId
 from controlplane.model.recommendation import Kind
 from tests.builders import (
     NOON,
+    PLANNER,
     a_change,
     a_change_record,
+    a_recollection,
     a_recommendation,
+    some_beliefs,
 )
 from tests.decide.cases import a_case, a_flag, after, done, least
 
@@ -111,3 +115,18 @@ def test_an_undo_is_not_held_back_by_what_it_takes_back():
     )
     for guardrail in (Cooldown(), InFlight(), Repeat(), Reversal()):
         assert guardrail.check(a_case(undo, past=after(change))).passed
+
+
+@pytest.mark.parametrize(("days", "passed"), [(None, False), (0, False), (6.99, False), (7, True), (-1, False)])
+def test_a_role_is_watched_for_a_week_before_it_is_changed_without_asking(days, passed: bool):
+    since = None if days is None else NOON - timedelta(days=days)
+    check = Learning().check(a_case(past=a_recollection(beliefs={PLANNER: some_beliefs(watched_since=since)})))
+    assert check.passed is passed
+    assert passed or check.answerable, "a person may decide earlier"
+
+
+def test_who_is_not_known_at_all_is_new_but_an_undo_never_waits():
+    nobody = a_recollection(beliefs={})
+    assert Learning().check(a_case(past=nobody)).number == "0 ms of 7 d"
+    undo = replace(a_recommendation(kind=Kind.UNDO), undoes=ChangeId("chg-50"))
+    assert Learning().check(a_case(undo, past=nobody)).passed

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from controlplane.decide.guardrails import DEFAULT_GUARDRAILS
+from controlplane.decide.guardrails.learning import Learning
 from controlplane.loop.policy import Policy
 from controlplane.loop.ports import Hands, Kept
 from controlplane.loop.walk import World, run_cycle
@@ -26,6 +28,8 @@ from tests.builders import NOON, STEP, a_replica
 
 Readings = Mapping[str, float]
 START = timedelta(minutes=2)
+AT_HOME = tuple(Learning(span=timedelta(0)) if g.id == Learning.id else g for g in DEFAULT_GUARDRAILS)
+"""The guardrails of a fleet that has been watched long enough."""
 
 
 @dataclass
@@ -230,7 +234,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.hands = PoolHands(self.pool, dry=self.dry)
         self.world = World(eyes=PoolEyes(self.pool), hands=self.hands, memory=self.memory)
-        self.policy = Policy(fleet="stage", roles=(self.pool.spec,))
+        self.policy = Policy(fleet="stage", roles=(self.pool.spec,), guardrails=AT_HOME)
         self.history = History.empty(STEP)
 
     def play(self, span: timedelta) -> Cycle:

@@ -13,6 +13,7 @@ from controlplane.decide.guardrails.held import Held
 from controlplane.decide.guardrails.in_flight import InFlight
 from controlplane.decide.guardrails.kill_switch import KillSwitch
 from controlplane.decide.guardrails.ladder import Ladder
+from controlplane.decide.guardrails.learning import Learning
 from controlplane.decide.guardrails.own_bounds import OwnBounds
 from controlplane.decide.guardrails.patchable import Patchable
 from controlplane.decide.guardrails.repeat import Repeat
@@ -42,6 +43,7 @@ DEFAULT_GUARDRAILS: tuple[Guardrail, ...] = (
     Repeat(),
     Reversal(),
     Cooldown(),
+    Learning(),
     FreshApproval(),
     Ladder(),
 )
