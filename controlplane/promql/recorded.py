@@ -108,6 +108,12 @@ PODS: tuple[Recorded, ...] = (
         words="Busy time of the pod's GPUs and slices, by their size. Absent without DCGM.",
     ),
     Recorded(
+        name="llm_pod:gpu_requests:sum",
+        labels=(*POD, "node", "resource"),
+        unit="devices",
+        words="GPUs and slices that a scheduled, unfinished pod asks the scheduler for.",
+    ),
+    Recorded(
         name="llm_pod:gpus_allocated:sum",
         labels=(*POD, "node"),
         unit="GPU-equivalents",

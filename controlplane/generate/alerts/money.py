@@ -6,7 +6,8 @@ from datetime import timedelta
 from controlplane.detect.utilisation import LowUtilisation
 from controlplane.generate.alerts.alert import DOLLARS, NUMBER, PERCENT, WHO, Alert, both
 from controlplane.generate.alerts.limits import settings_of
-from controlplane.generate.rules.rule import on, ours
+from controlplane.generate.rules.moved import ours
+from controlplane.generate.rules.rule import on
 from controlplane.model.finding import Severity
 from controlplane.promql import exported
 from controlplane.promql.expr import aggregate

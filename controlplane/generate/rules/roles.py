@@ -1,39 +1,32 @@
-"""Per role: what an operator asks for. Which pod belongs to which role is said once, by ``llm_pod:info``."""
+"""Per role: what an operator asks for."""
 
 from collections.abc import Iterator
 
-from controlplane.generate.rules.pods import FINISHED, GAUGES, HISTOGRAMS, KV_USAGE, RATES
-from controlplane.generate.rules.rule import POD, ROLE_MODEL, Group, Record, labelled, on, ours
+from controlplane.generate.rules.gpus import ACTIVE, EQUIVALENTS
+from controlplane.generate.rules.info import JOIN, RUNNING, info_rules, per_role
+from controlplane.generate.rules.pods import FINISHED, GAUGES, HISTOGRAMS, KV_USAGE, RATES, pods_of
+from controlplane.generate.rules.rule import WINDOW, Group, Record, labelled, on
 from controlplane.model.reading import Reading
-from controlplane.promql import exported
-from controlplane.promql.expr import Match, aggregate, select
-from controlplane.settings.roles import Role
+from controlplane.promql.expr import aggregate
+from controlplane.promql.recorded import POD, QUANTILES, ROLE_MODEL
 from controlplane.settings.schema import Settings
 
-INFO = "llm_pod:info"
 OBJECTIVE = "llm_role:objective:seconds"
-QUANTILES = ("0.5", "0.95", "0.99")
-
-_JOIN = f"* {on(POD)} group_left (role, phase) {INFO}"
-_TOLD_APART_BY = {"model_name": "model", "namespace": "namespace", "pod": "pod"}
-"""Labels of fleet.yaml's ``select`` that recorded series still carry, and what they are called there."""
+REPLICAS = "llm_role:replicas:count"
 
 
-def role_group(settings: Settings) -> Group:
+def role_group(settings: Settings, *, pod_buckets: bool) -> Group:
     """All rules per role."""
-    return Group(name="llm-roles", rules=tuple(_rules(settings)))
+    return Group(name="llm-roles", rules=tuple(_rules(settings, pod_buckets=pod_buckets)))
 
 
-def _rules(settings: Settings) -> Iterator[Record]:
-    yield Record(name=INFO, expr=_info(settings))
+def _rules(settings: Settings, *, pod_buckets: bool) -> Iterator[Record]:
+    yield from info_rules(settings)
     for pod_name, _ in (*GAUGES, *RATES):
         yield Record(name=_role(pod_name), expr=_joined("sum", pod_name))
     yield Record(name=_role(FINISHED), expr=_joined("sum", FINISHED, "reason"))
-    yield Record(name="llm_role:replicas:count", expr=_joined("count", "llm_pod:requests_running:sum"))
-    yield Record(
-        name="llm_role:requests_waiting_per_replica:avg",
-        expr="llm_role:requests_waiting:sum / llm_role:replicas:count",
-    )
+    yield Record(name=REPLICAS, expr=_joined("count", RUNNING))
+    yield Record(name="llm_role:requests_waiting_per_replica:avg", expr=f"llm_role:requests_waiting:sum / {REPLICAS}")
     for operator in ("max", "avg"):
         yield Record(name=f"llm_role:kv_cache_usage:{operator}", expr=_joined(operator, KV_USAGE))
     yield Record(name="llm_role:kv_pressured_replicas:ratio", expr=_pressured(settings))
@@ -41,12 +34,9 @@ def _rules(settings: Settings) -> Iterator[Record]:
         name="llm_role:prefix_cache_hit:ratio5m",
         expr="llm_role:prefix_cache_hit_tokens:rate5m / (llm_role:prefix_cache_queried_tokens:rate5m > 0)",
     )
-    for stem, _ in HISTOGRAMS:
-        buckets = f"llm_role:{stem}_seconds_bucket:rate5m"
-        yield Record(name=buckets, expr=_joined("sum", f"llm_pod:{stem}_seconds_bucket:rate5m", "runtime", "le"))
-        for q in QUANTILES:
-            expr = f"histogram_quantile({q}, {buckets}) >= 0"  # without traffic it is NaN: then nothing is recorded
-            yield Record(name=f"llm_role:{stem}_seconds:quantile5m", expr=expr, labels={"quantile": q})
+    busy, size = (aggregate("sum", text, POD) for text in (f"{ACTIVE} * {EQUIVALENTS}", EQUIVALENTS))
+    yield Record(name="llm_role:gpu_engine_active:avg", expr=f"{per_role(busy)} / {per_role(size)}")
+    yield from _latencies(settings, pod_buckets=pod_buckets)
     yield from _objectives(settings)
 
 
@@ -55,28 +45,7 @@ def _role(pod_name: str) -> str:
 
 
 def _joined(operator: str, pod_name: str, *also: str) -> str:
-    return aggregate(operator, f"{pod_name} {_JOIN}", (*ROLE_MODEL, *also))
-
-
-def _info(settings: Settings) -> str:
-    """Pod → role: what the control plane says, else what fleet.yaml selects, else ``unassigned``."""
-    ways = [ours(exported.POD_INFO, "group", (*POD, "role", "phase"))]
-    for name, role in settings.roles.items():
-        matchers = _matchers(role)
-        if matchers is not None:
-            pods = aggregate("group", select("llm_pod:requests_running:sum", matchers), POD)
-            ways.append(labelled(pods, role=name, phase="both"))
-    unknown = aggregate("group", "llm_pod:requests_running:sum", POD)
-    ways.append(labelled(unknown, role="unassigned", phase="both"))
-    return f" or {on(POD)} ".join(ways)
-
-
-def _matchers(role: Role) -> list[Match] | None:
-    """The role's ``select`` on recorded series; ``None`` where it needs labels they do not carry."""
-    wanted = role.matchers()
-    if any(label not in _TOLD_APART_BY for label in wanted):
-        return None
-    return [Match(_TOLD_APART_BY[label], value) for label, value in sorted(wanted.items())]
+    return aggregate(operator, f"{pod_name} {JOIN}", (*ROLE_MODEL, *also))
 
 
 def limit_of(settings: Settings, reading: Reading) -> float | None:
@@ -98,7 +67,21 @@ def _pressured(settings: Settings) -> str:
     thrown_out = labelled("llm_pod:preemptions:rate5m", of="preemptions")  # or they would hide the waiting ones
     hurt = aggregate("sum", f"llm_pod:requests_waiting:sum or {thrown_out}", POD)
     both = f"({full} * {on(POD)} group_left () ({hurt} > bool 0))"
-    return aggregate("avg", f"{both} {_JOIN}", ROLE_MODEL)
+    return aggregate("avg", f"{both} {JOIN}", ROLE_MODEL)
+
+
+def _latencies(settings: Settings, *, pod_buckets: bool) -> Iterator[Record]:
+    """Histograms and their quantiles. A large fleet goes from the engines' own rows straight to the role."""
+    for stem, signal in HISTOGRAMS.items():
+        buckets = f"llm_role:{stem}_seconds_bucket:rate5m"
+        if pod_buckets:
+            yield Record(name=buckets, expr=_joined("sum", f"llm_pod:{stem}_seconds_bucket:rate5m", "runtime", "le"))
+        else:
+            for pods in pods_of(settings):
+                yield Record(name=buckets, expr=_joined("sum", pods.named(signal, WINDOW), "le"), labels=pods.labels)
+        for q in QUANTILES:
+            expr = f"histogram_quantile({q}, {buckets}) >= 0"  # without traffic it is NaN: then nothing is recorded
+            yield Record(name=f"llm_role:{stem}_seconds:quantile5m", expr=expr, labels={"quantile": q})
 
 
 def _objectives(settings: Settings) -> Iterator[Record]:

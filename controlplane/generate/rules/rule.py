@@ -1,4 +1,8 @@
-"""Recording rules and groups as values, and the label sets they keep."""
+"""Rules and groups of rules as values.
+
+Prometheus evaluates the rules of a group in order, and groups side by side: what one group takes from another is up
+to one interval old. So whatever must add up to the cent is computed in one group.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,21 +10,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Protocol
 
-from controlplane.promql.exported import Exported
-from controlplane.promql.expr import Match, aggregate, call, quote, relabel, select
+from controlplane.promql.expr import call, quote
+from controlplane.promql.layout import laid_out
 
 INTERVAL = timedelta(seconds=30)
 """How often groups are evaluated: half the shortest window anybody reads."""
 WINDOW = timedelta(minutes=5)
 """Window of rates: long enough for a slow request, short enough to see trouble begin."""
-
-POD = ("cluster", "namespace", "pod")
-"""Labels of a pod. ``cluster`` is empty where there is one cluster."""
-POD_MODEL = (*POD, "model")
-ROLE = ("cluster", "namespace", "role")
-"""Labels that name a role."""
-ROLE_MODEL = (*ROLE, "model", "phase")
-"""Labels of everything recorded per role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +30,7 @@ class Record:
 
     def as_yaml(self) -> dict[str, object]:
         """The rule as Prometheus reads it."""
-        rule: dict[str, object] = {"record": self.name, "expr": self.expr}
+        rule: dict[str, object] = {"record": self.name, "expr": laid_out(self.expr)}
         return {**rule, "labels": dict(sorted(self.labels.items()))} if self.labels else rule
 
 
@@ -58,22 +54,6 @@ class Group:
         """The group as Prometheus reads it."""
         rules = [rule.as_yaml() for rule in self.rules]
         return {"name": self.name, "interval": f"{self.interval.total_seconds():.0f}s", "rules": rules}
-
-
-def ours(metric: Exported, operator: str, by: tuple[str, ...], where: tuple[Match, ...] = ()) -> str:
-    """A metric of our own, aggregated, whether Prometheus left its labels alone or moved them to ``exported_…``.
-
-    They are moved when our pod is scraped without ``honorLabels``: ``pod`` is then our pod, not the engine's. The
-    two cases are aggregated apart: renamed before, two replicas of ours would give one series twice, an error.
-    """
-    moved = [name for name in ("namespace", "pod") if name in metric.labels]
-    mark = f"exported_{moved[-1]}"
-    left = aggregate(operator, select(metric.name, (Match(mark, ""), *where)), by)
-    exported = [f"exported_{name}" if name in moved else name for name in by]
-    put_back = aggregate(operator, select(metric.name, (Match(mark, "", "!="), *where)), exported)
-    for name in moved:
-        put_back = relabel(put_back, name, f"exported_{name}")
-    return aggregate(operator, f"{left} or {put_back}", by)
 
 
 def labelled(expression: str, **labels: str) -> str:
