@@ -1,26 +1,23 @@
 """One door to the database: one writer at a time, readers beside it, and errors in our own words.
 
 SQLite: WAL, foreign keys, a full sync per commit, ``begin immediate`` for every write, and a lock file
-that keeps a second process out. PostgreSQL: the same promises through an advisory lock held by a
-connection of its own. Reads never wait for the writer.
+that keeps a second process out. PostgreSQL: several processes may share it; each write takes an advisory
+lock, so that there is one writer among all of them too. Reads never wait for the writer.
 """
 
 import fcntl
-import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from controlplane.errors import StoreBusyError, StoreError
-
-log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_MS = 5000
 """How long SQLite waits for another connection's lock before it says busy."""
@@ -31,19 +28,22 @@ STATEMENT_TIMEOUT_MS = 30_000
 READERS = 60
 """SQLite connections at once, at most: more than the web server has threads, and a connection is only a file handle."""
 
-RESTART_MS = 2000
-"""After a kill PostgreSQL needs a moment to notice that the connection which held the lock is gone."""
+LOCK_TIMEOUT_MS = 5000
+"""How long PostgreSQL waits for another writer before it says busy."""
+
+IDLE_TIMEOUT_MS = 10_000
+"""PostgreSQL ends the transaction of a process that stopped in its middle: else it would hold the lock for ever."""
 
 LOCK_NOT_AVAILABLE = "55P03"
 
 ADVISORY_KEY = 0x6C6C6D666C656574
-"""The advisory lock that stands for "I am the control plane of this database" ("llmfleet")."""
+"""The advisory lock that stands for "I am writing to this ledger" ("llmfleet")."""
 
 
 class Database:
     """Connections to one ledger. ``read_only``: no lock is taken and nothing can be written.
 
-    Raises ``StoreBusyError`` when another process holds the ledger, ``StoreError`` when it cannot be opened.
+    Raises ``StoreBusyError`` when another process holds the SQLite file, ``StoreError`` when it cannot be opened.
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -52,7 +52,6 @@ class Database:
         self.read_only = read_only
         self._writing = threading.RLock()
         self._lock_file: int | None = None
-        self._holder: Connection | None = None
         if self.sqlite and read_only and not Path(self.file).exists():
             raise StoreError(f"there is no ledger at {self.file}")
         self._engine = self._connect()
@@ -76,10 +75,15 @@ class Database:
         """One transaction: all of it is durable after the block, or none of it."""
         if self.read_only:
             raise StoreError(f"{self} is open for reading only")
-        with self._writing, self._ours():
-            self._still_held()
-            with self._engine.connect() as connection, connection.execution_options(writes=True).begin():
-                yield connection
+        with (
+            self._writing,
+            self._ours(),
+            self._engine.connect() as connection,
+            connection.execution_options(writes=True).begin(),
+        ):
+            if not self.sqlite:
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": ADVISORY_KEY})
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -89,10 +93,6 @@ class Database:
 
     def close(self) -> None:
         """Let go of everything; the lock last."""
-        if self._holder is not None:
-            with suppress(SQLAlchemyError):
-                self._holder.close()
-            self._holder = None
         self._engine.dispose()
         if self._lock_file is not None:
             os.close(self._lock_file)
@@ -100,7 +100,12 @@ class Database:
 
     def _connect(self) -> Engine:
         if not self.sqlite:
-            options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+            limits = {
+                "statement_timeout": STATEMENT_TIMEOUT_MS,
+                "lock_timeout": LOCK_TIMEOUT_MS,
+                "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            }
+            options = " ".join(f"-c {name}={value}" for name, value in limits.items())
             try:
                 return create_engine(
                     self.url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5}
@@ -127,46 +132,21 @@ class Database:
             connection.execute(f"pragma {pragma}").close()
 
     def _hold(self) -> None:
-        if self.sqlite:
-            try:
-                self._lock_file = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-            except OSError as error:
-                raise StoreError(f"cannot write beside {self.file}: {error.strerror}") from error
-            try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise StoreBusyError(
-                    f"another control plane holds {self.file} ({self.file}.lock); "
-                    "stop it, or give this one its own store.url"
-                ) from error
-            return
-        with self._ours():
-            self._holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._holder.execute(text(f"set lock_timeout = {RESTART_MS}"))
-            try:
-                self._holder.execute(text("select pg_advisory_lock(:key)"), {"key": ADVISORY_KEY})
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
-                    raise
-                said = f"another control plane holds {self}; stop it, or give this one its own database"
-                raise StoreBusyError(said) from error
-
-    def _still_held(self) -> None:
-        """A lost connection loses the advisory lock: take it again, or stop writing."""
-        if self._holder is None:
-            if self.sqlite:
+        """Keep a second process out of a SQLite file. PostgreSQL is only asked whether it is there."""
+        if not self.sqlite:
+            with self._ours(), self._engine.connect():
                 return
-            self._hold()
-            return
         try:
-            self._holder.scalar(text("select 1"))
-        except SQLAlchemyError:
-            log.warning("lost the connection that holds %s; taking it again", self)
-            with suppress(SQLAlchemyError):
-                self._holder.invalidate()
-                self._holder.close()
-            self._holder = None
-            self._hold()
+            self._lock_file = os.open(f"{self.file}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreError(f"cannot write beside {self.file}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreBusyError(
+                f"another control plane holds {self.file} ({self.file}.lock); stop it, or give this one its own "
+                "store.url: SQLite serves one process, PostgreSQL several"
+            ) from error
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
@@ -180,7 +160,7 @@ class Database:
         words = str(error.orig if isinstance(error, DBAPIError) else error).strip().split("\n")[0]
         if "I/O error" in words:
             self._engine.dispose()  # after a failed sync nothing this connection believes can be trusted
-        if "locked" in words:
+        if "locked" in words or getattr(getattr(error, "orig", None), "sqlstate", "") == LOCK_NOT_AVAILABLE:
             return StoreBusyError(f"{self}: {words}")
         return StoreError(f"{self}: {words}")
 

@@ -4,9 +4,13 @@ One object for all of it, safe to use from the tick's thread and from web thread
 transaction; the file next to this one with the method's name or subject says what happens in it.
 """
 
+import os
+import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from controlplane.clock import SystemClock
 from controlplane.loop.news import Compose, News, Waiting
 from controlplane.loop.ports import Kept
 from controlplane.model.change import Change, ChangeRecord, Receipt
@@ -15,18 +19,25 @@ from controlplane.model.decision import Decision
 from controlplane.model.finding import FindingRecord
 from controlplane.model.history import RoleHistory
 from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, RoleName
+from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
-from controlplane.store import approvals, archive, audit, history, intents, keep, outbox, retention, schema
+from controlplane.store import approvals, archive, audit, history, intents, keep, money, outbox, retention, schema
 from controlplane.store.audit import Audit
 from controlplane.store.database import Database
+from controlplane.store.lease import Lease, LeaseTimes
 from controlplane.store.packing import Packing
 from controlplane.store.records import stop_now
 from controlplane.store.retention import Retention
 
 
 def open_ledger(
-    url: str, *, compose: Compose | None = None, retention: Retention | None = None, read_only: bool = False
+    url: str,
+    *,
+    compose: Compose | None = None,
+    retention: Retention | None = None,
+    read_only: bool = False,
+    times: LeaseTimes | None = None,
 ) -> "Ledger":
     """Open the ledger at ``url`` (``sqlite:///FILE`` or ``postgresql://…``) and bring its schema up to date.
 
@@ -35,16 +46,17 @@ def open_ledger(
         compose: puts news into notes for people; ``None`` when nobody is to be told anything.
         retention: what is kept for how long.
         read_only: look at a ledger that another process holds; nothing is migrated, nothing can be written.
+        times: how long a leader of several processes is waited for.
 
     Raises:
-        StoreBusyError: another process holds it.
+        StoreBusyError: another process holds the SQLite file.
         StoreTooNewError: a newer version of this program wrote it.
         StoreError: it cannot be opened.
     """
     database = Database(url, read_only=read_only)
     try:
         schema.check(database) if read_only else schema.upgrade(database)
-        return Ledger(database, compose=compose, retention=retention or Retention())
+        return Ledger(database, compose=compose, retention=retention or Retention(), times=times or LeaseTimes())
     except BaseException:
         database.close()
         raise
@@ -53,10 +65,12 @@ def open_ledger(
 class Ledger:
     """Implements the ports Memory, Archive, Approvals and Outbox. Made by :func:`open_ledger`."""
 
-    def __init__(self, database: Database, *, compose: Compose | None, retention: Retention) -> None:
+    def __init__(self, database: Database, *, compose: Compose | None, retention: Retention, times: LeaseTimes) -> None:
         self._database = database
         self._compose = compose
         self._retention = retention
+        holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.lease = Lease(database, holder, monotonic=SystemClock().monotonic, times=times)
         if database.read_only:
             with database.read() as connection:
                 self._packing = Packing.load(connection)
@@ -76,11 +90,13 @@ class Ledger:
 
     def intend(self, change: Change) -> bool:
         with self._database.write() as connection:
+            self.lease.check(connection)
             return intents.intend(connection, change)
 
     def keep(self, cycle: Cycle, past: Recollection, policy: str) -> None:
         snapshot = keep.snapshot_of(cycle)
         with self._database.write() as connection:
+            self.lease.check(connection)
             keep.keep(connection, cycle, past, policy, snapshot=snapshot, packing=self._packing, compose=self._compose)
 
     def unsettled(self) -> tuple[Change, ...]:
@@ -90,6 +106,7 @@ class Ledger:
     def settle(self, receipt: Receipt) -> None:
         log = Audit(receipt.at)
         with self._database.write() as connection:
+            self.lease.check(connection)
             settled = intents.settle(connection, [receipt], log)
             outbox.put(connection, News(at=receipt.at, changes=settled), self._compose)
             log.write(connection)
@@ -148,6 +165,10 @@ class Ledger:
             return history.history(
                 connection, self._packing, role=role, readings=readings, since=since, until=until, points=points
             )
+
+    def money(self, since: datetime, until: datetime) -> Money:
+        with self._database.read() as connection:
+            return money.money(connection, since, until)
 
     def stopped(self) -> Stop | None:
         with self._database.read() as connection:

@@ -222,8 +222,19 @@ audit = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    Index("ix_audit_what", "what", "at"),
 )
 """Append-only, each line hashed together with the one before; the database itself refuses to change a line."""
+
+lease = Table(
+    "lease",
+    meta,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+"""One row: who leads (empty: nobody), the number of its lead, and a count that moves while it is alive."""
 
 stop = Table(
     "stop",

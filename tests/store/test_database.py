@@ -58,9 +58,11 @@ def test_what_was_kept_is_there_after_closing_and_opening(url: str) -> None:
     second.close()
 
 
-def test_a_second_control_plane_is_refused_and_told_which_file(ledger: Ledger, url: str) -> None:
-    with pytest.raises(StoreBusyError, match=r"ledger\.db|postgresql"):
-        open_ledger(url)
+def test_a_second_control_plane_of_one_file_is_refused_and_told_which(file: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{file}")
+    with pytest.raises(StoreBusyError, match=r"ledger\.db.*SQLite serves one process"):
+        open_ledger(f"sqlite:///{file}")
+    ledger.close()
 
 
 def test_a_second_process_is_refused_until_the_first_lets_go(file: Path) -> None:
