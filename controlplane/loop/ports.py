@@ -16,6 +16,7 @@ from controlplane.model.finding import FindingRecord
 from controlplane.model.fleet import Fleet
 from controlplane.model.history import RoleHistory
 from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, RoleName
+from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.sighting import Sighting
@@ -162,6 +163,10 @@ class Archive(Protocol):
         self, role: RoleName, readings: Sequence[Reading], since: datetime, until: datetime, points: int = 400
     ) -> RoleHistory:
         """Readings of a role, at the finest kept resolution that needs at most about ``points`` points."""
+        ...
+
+    def money(self, since: datetime, until: datetime) -> Money:
+        """What the whole hours that touch this stretch cost and delivered, by role."""
         ...
 
     def stopped(self) -> Stop | None:

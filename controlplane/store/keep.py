@@ -21,6 +21,7 @@ from controlplane.store.codec import micros
 from controlplane.store.intents import judge, settle
 from controlplane.store.keep_findings import keep_findings
 from controlplane.store.keep_recommendations import keep_recommendations
+from controlplane.store.money import charge
 from controlplane.store.outbox import put
 from controlplane.store.packing import Packing
 from controlplane.store.records import (
@@ -98,6 +99,7 @@ def keep(
     if connection.scalar(select(tables.cycles.c.at).where(tables.cycles.c.at == at)) is not None:
         return False
     log = Audit(cycle.at)
+    charge(connection, cycle)
     connection.execute(
         tables.cycles.insert().values(
             at=at,

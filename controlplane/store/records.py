@@ -58,6 +58,14 @@ def upsert(connection: Connection, table: Any, *, key: list[str]) -> Any:
     return made.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+def add_up(connection: Connection, table: Any, *, key: list[str]) -> Any:
+    """An insert that adds every other column to that of an existing row."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    made = dialect.insert(table)
+    rest = {c.name: c + made.excluded[c.name] for c in table.columns if c.name not in key}
+    return made.on_conflict_do_update(index_elements=key, set_=rest)
+
+
 def clean(said: str, limit: int = 2000) -> str:
     """Text a person typed, as any database takes it: no NUL, no half characters, bounded."""
     text = said.encode("utf-8", "replace").decode().replace("\x00", "").strip()

@@ -28,7 +28,7 @@ class Retention:
     """Five-minute means: a month to compare with; never longer than ``rollups``."""
 
     rollups: timedelta = timedelta(days=400)
-    """Hourly means, findings, decisions, changes and their outcomes: a year and the month before it."""
+    """Hourly means and money, findings, decisions, changes and their outcomes: a year and the month before it."""
 
     cycles: timedelta = timedelta(days=30)
     """What decisions were made from, so that they can be replayed: the largest rows."""
@@ -117,6 +117,8 @@ def _past(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Ta
     yield tables.rollups, (means.span == FINE.seconds) & (means.at < micros(now - min(keep.fine, keep.rollups)))
     long_ago = micros(now - keep.rollups)
     yield tables.rollups, means.at < long_ago
+    yield tables.money, tables.money.c.hour < long_ago
+    yield tables.tokens, tables.tokens.c.hour < long_ago
     yield tables.cycles, tables.cycles.c.at < micros(now - keep.cycles)
     yield tables.inputs, tables.inputs.c.at < max(micros(now - keep.cycles), _too_much(database, keep.inputs_bytes))
     yield tables.policies, tables.policies.c.digest.not_in(select(tables.inputs.c.policy))

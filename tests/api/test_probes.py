@@ -44,7 +44,7 @@ def test_a_loop_that_has_stopped_moving_asks_to_be_restarted_and_says_its_error(
 
 def test_our_own_page_holds_only_names_that_generated_rules_may_use(house):
     names = {n for n in samples(house.client().get("/metrics").text) if n.startswith("llm_fleet_")}
-    assert names <= {e.name for e in EXPORTED}
+    assert names <= {name for e in EXPORTED for name in e.series}
     assert {"llm_fleet_role_dollars_per_hour", "llm_fleet_pod_info", "llm_fleet_findings"} <= names
 
 
@@ -63,3 +63,12 @@ def test_what_is_old_is_absent_and_what_is_kept_stays(house):
     assert not page.get("llm_fleet_role_reading")
     assert not page.get("llm_fleet_pod_info")
     assert page["llm_fleet_recommendations"] == {("raise-replicas", "open"): 1.0}
+
+
+def test_our_own_page_says_what_pods_hold_and_what_that_costs(house):
+    page = samples(house.client().get("/metrics").text)
+    assert page["llm_fleet_pod_gpus"] == {("llm", "gpu-0", "planner-0"): 2.0, ("llm", "gpu-1", "planner-1"): 2.0}
+    assert {key[0] for key in page["llm_fleet_pod_info"]} == {"meta-llama/Llama-3.3-70B-Instruct"}
+    assert {key[3] for key in page["llm_fleet_pod_info"]} == {"both"}
+    assert not page["llm_fleet_engine_kv_capacity_tokens"], "an engine that does not say it has none"
+    assert page["llm_fleet_actions_total"] == {("undo", "llm", "rolled_back"): 0.0}
