@@ -77,6 +77,9 @@ def desired(role: RoleView, beliefs: RoleBeliefs, law: ScalingLaw, *, now: datet
     sides = Sides(role=role, beliefs=beliefs, law=law, trend=trend)
     needs = sides.said()
     there, wanted = _asked_for(role), _highest(needs)
+    if wanted is None and there == 0 == role.spec.replicas.min:
+        because = "at rest: nothing runs, and the router wakes it"
+        return Desired(role=role.name, replicas=0, binding=Binding.FLOOR, needs=needs, because=because)
     if wanted is None:
         return _unknown(role, needs, "nothing is known of the load")
     if there is None:

@@ -9,6 +9,7 @@ from controlplane.generate.alerts import alert_files
 from controlplane.generate.dashboards import dashboard_files
 from controlplane.generate.forms import form_files
 from controlplane.generate.manifests import manifest_files
+from controlplane.generate.manifests.scaled_objects import scaled_object_files
 from controlplane.generate.request import Request, request_of
 from controlplane.generate.rules import rule_files
 from controlplane.generate.text import MARK
@@ -17,7 +18,7 @@ from controlplane.settings.load import Loaded
 Generator = Callable[[Request], Mapping[str, str]]
 """Makes files: path below the output folder → text. No two generators make the same path."""
 
-GENERATORS: tuple[Generator, ...] = (rule_files, alert_files, dashboard_files, manifest_files)
+GENERATORS: tuple[Generator, ...] = (rule_files, alert_files, dashboard_files, scaled_object_files, manifest_files)
 FOLDERS = ("rules", "dashboards", "manifests")
 
 

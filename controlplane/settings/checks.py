@@ -14,7 +14,9 @@ from controlplane.settings.document import Wrong
 from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
 from controlplane.settings.names import is_loopback
 from controlplane.settings.roles import Role
+from controlplane.settings.scaling_checks import followers
 from controlplane.settings.schema import Settings
+from controlplane.settings.sections import HandsMode
 from controlplane.settings.values import duration_text, nearest
 
 REMEMBERED = timedelta(minutes=40)
@@ -138,6 +140,12 @@ def _apply(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
             yield Wrong(path=("roles", name, "mode"), what="apply needs to know what to change", fix=fix)
 
 
+def _hands(settings: Settings, unsure: Collection[str]) -> Iterator[Wrong]:
+    if settings.hands.mode is HandsMode.KUBERNETES and settings.sources.kubernetes is None and "sources" not in unsure:
+        fix = "add sources.kubernetes: {in_cluster: true}, or write mode: gitops"
+        yield Wrong(path=("hands", "mode"), what="which cluster to write to is not said", fix=fix)
+
+
 def _listens(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
     serve = settings.serve
     if not is_loopback(serve.host) and serve.token_file is None:
@@ -192,9 +200,11 @@ CHECKS: tuple[Check, ...] = (
     _watched,
     _one_owner,
     _apply,
+    _hands,
     _listens,
     _money,
     _retention,
     _shares,
     _remembered,
+    followers,
 )

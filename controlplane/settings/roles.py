@@ -12,7 +12,7 @@ from controlplane.model.role import Bounds, Engine, GpuSpec, Mode, ModelSpec, Ob
 from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
 from controlplane.settings.names import GPU_TYPE, LABEL_NAME, MODEL, NAMESPACE, SELECTOR, KubernetesObject, Text, Url
 from controlplane.settings.part import Part
-from controlplane.settings.scaling import Signal
+from controlplane.settings.scaling import Followed
 from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Number, count
 
 
@@ -176,8 +176,8 @@ class Role(Part):
     scaled_object: Annotated[ObjectRef, KubernetesObject("ScaledObject")] | None = None
     """The KEDA ScaledObject that scales it, as ``namespace/name``. Needed to apply changes."""
 
-    scaling: Annotated[Signal, Choice(Signal)] | None = None
-    """What its generated ScaledObject follows, where that differs from ``scaling.signal`` of the fleet."""
+    scaling: Followed = Followed()
+    """What its generated ScaledObject follows."""
 
     workload: (
         Annotated[ObjectRef, KubernetesObject("Deployment", ("StatefulSet", "LeaderWorkerSet", "RayService"))] | None

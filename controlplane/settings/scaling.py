@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
+
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from controlplane.decide.law import ScalingLaw
-from controlplane.settings.names import Text, Url
+from controlplane.settings.names import NAME, SELECTOR, Text, Url
 from controlplane.settings.part import As, Part
 from controlplane.settings.thinking import part_of
 from controlplane.settings.values import Choice, Duration
@@ -29,19 +33,42 @@ FALLS_BACK_TO_CURRENT: Version = (2, 17)
 class Signal(StrEnum):
     """What a generated ScaledObject follows."""
 
-    OFF = "off"
+    NONE = "none"
     REACTIVE = "reactive"
     PLANNER = "planner"
+
+
+class Followed(Part):
+    """What one role's ScaledObject follows; the word alone is enough: ``scaling: planner``."""
+
+    signal: Annotated[Signal, Choice(Signal)] | None = None
+    """As ``scaling.signal`` of the fleet unless given."""
+
+    pods: Annotated[str, SELECTOR] | None = None
+    """Label selector of the role's pods, for KEDA to count them; that of the role's ``pods`` unless given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_word_is_enough(cls, given: Any) -> Any:
+        return {"signal": given} if isinstance(given, str | bool) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """An editor may offer the word alone, too."""
+        return {"anyOf": [Choice(Signal).schema(), handler.resolve_ref_schema(handler(schema))]}
 
 
 class Scaling(Part):
     """The wish for replicas (``llm_fleet_desired_replicas``) and the ScaledObjects that follow it."""
 
-    signal: Annotated[Signal, Choice(Signal)] = Signal.OFF
-    """``planner`` follows our wish, with ``reactive`` rules behind it. ``off`` by default: none is generated."""
+    signal: Annotated[Signal, Choice(Signal)] = Signal.NONE
+    """``planner`` follows our wish, with ``reactive`` rules behind it. ``none`` by default: nothing is generated."""
 
     prometheus: Annotated[str, Url()] | None = None
     """Address under which KEDA reaches the Prometheus with our rules; that of ``sources.prometheus`` unless given."""
+
+    authentication: Annotated[str, NAME] | None = None
+    """TriggerAuthentication with the Prometheus' bearer token, in each role's namespace. None by default."""
 
     keda: Annotated[str, VERSION] = "2.20.2"
     """KEDA in the cluster. Before 2.20.1 the simpler form with one query is generated; before 2.17 none is."""
