@@ -35,8 +35,11 @@ class Recollection:
     )
     """Live ones and those a person dismissed lately, newest record of each id."""
     changes: tuple[ChangeRecord, ...] = ()
-    """Changes of the last day, oldest first, and any older one that still awaits its outcome."""
+    """Changes of the last day, oldest first, and any older one that still awaits its outcome or went wrong
+    without that a person has resumed since."""
     stop: Stop | None = None
+    resumed: datetime | None = None
+    """When a person last released the kill switch: what went wrong before has been looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from controlplane.model.cycle import Stop
 from controlplane.model.keys import RecommendationId
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.units import seconds_text
-from controlplane.store.audit import Audit
+from controlplane.store.audit import RESUME, Audit
 from controlplane.store.codec import instant, micros
 from controlplane.store.keep_recommendations import move, newest_row
 from controlplane.store.outbox import put
@@ -68,7 +68,7 @@ def release(connection: Connection, by: str, at: datetime, compose: Compose | No
     by = clean(by, 200)
     put(connection, News(at=at, resumed_by=by), compose)
     log = Audit(at)
-    log.note(by, "resume", "fleet")
+    log.note(by, RESUME, "fleet")
     log.write(connection)
 
 

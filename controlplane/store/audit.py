@@ -18,6 +18,9 @@ from controlplane.store.tables import audit
 FIRST = "0" * 64
 """Hash before the first line."""
 
+RESUME = "resume"
+"""What is noted when a person releases the kill switch."""
+
 
 class Audit:
     """Collects the lines of one transaction and writes them at its end."""

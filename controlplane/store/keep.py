@@ -5,19 +5,19 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from controlplane.loop.news import Compose, News
 from controlplane.model.belief import RoleBeliefs
-from controlplane.model.change import ChangeState
+from controlplane.model.change import ChangeState, OutcomeState
 from controlplane.model.cycle import Cycle, Recollection
 from controlplane.model.decision import Decision
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import RoleName
 from controlplane.model.recommendation import State
 from controlplane.store import tables
-from controlplane.store.audit import Audit
-from controlplane.store.codec import micros
+from controlplane.store.audit import RESUME, Audit
+from controlplane.store.codec import instant, micros
 from controlplane.store.intents import judge, settle
 from controlplane.store.keep_findings import keep_findings
 from controlplane.store.keep_recommendations import keep_recommendations
@@ -68,7 +68,13 @@ def recall(connection: Connection, now: datetime) -> Recollection:
     foreign = and_(
         ch.state.in_((ChangeState.CONFLICT, ChangeState.REVERTED)), ch.at >= micros(now - REMEMBERED_FOREIGN)
     )
-    recent = change_rows().where(or_(ch.at >= micros(now - REMEMBERED), awaiting, foreign)).order_by(ch.at, ch.id)
+    resumed = connection.scalar(select(func.max(tables.audit.c.at)).where(tables.audit.c.what == RESUME))
+    wrong = and_(
+        or_(ch.state == ChangeState.FAILED, o.state == OutcomeState.WORSE),
+        ch.at >= max(resumed or 0, micros(now - AWAITED)),
+    )
+    recalled = or_(ch.at >= micros(now - REMEMBERED), awaiting, foreign, wrong)
+    recent = change_rows().where(recalled).order_by(ch.at, ch.id)
     open_findings = select(tables.findings).where(f.closed.is_(None)).order_by(f.opened, f.id)
     return Recollection(
         beliefs={RoleName(row.role): BELIEFS.value(row.body) for row in connection.execute(select(tables.beliefs))},
@@ -76,6 +82,7 @@ def recall(connection: Connection, now: datetime) -> Recollection:
         recommendations={record.recommendation.id: record for record in records},
         changes=tuple(change_record(row) for row in connection.execute(recent)),
         stop=stop_now(connection),
+        resumed=None if resumed is None else instant(resumed),
     )
 
 

@@ -33,15 +33,26 @@ def test_two_mistakes_in_an_hour_are_enough():
     assert not check.passed and not check.answerable
     undo = replace(a_recommendation(kind=Kind.UNDO), undoes=ChangeId("chg-50"))
     assert ErrorBudget().check(a_case(undo, past=after(*worse))).answerable
-    later = a_case(past=after(*worse), now=NOON + timedelta(hours=2))
-    assert ErrorBudget().check(later).passed
-    judged, failed = worse
-    assert judged.outcome is not None and failed.receipt is not None
-    hour = timedelta(hours=1)
-    assert ErrorBudget(mistakes=1).check(a_case(past=after(judged), now=judged.outcome.at + hour)).passed
-    assert ErrorBudget(mistakes=1).check(a_case(past=after(failed), now=failed.receipt.at + hour)).passed
     met = done(10), done(5, outcome=OutcomeState.MISSED)
     assert ErrorBudget().check(a_case(past=after(*met))).number == "0 of 2"
+
+
+def test_time_alone_does_not_clear_mistakes_but_a_person_who_resumes_does():
+    worse = done(50, outcome=OutcomeState.WORSE), done(45, state=ChangeState.FAILED, outcome=None)
+    tomorrow = NOON + timedelta(hours=20)
+    assert not ErrorBudget().check(a_case(past=after(*worse), now=tomorrow)).passed
+    looked = replace(after(*worse), resumed=NOON - timedelta(minutes=1))
+    assert ErrorBudget().check(a_case(past=looked)).passed == all(
+        (record.outcome.at if record.outcome else record.receipt.at) <= looked.resumed for record in worse
+    )
+    assert ErrorBudget().check(a_case(past=replace(looked, resumed=NOON + timedelta(days=1)))).passed
+    again = replace(after(*worse), resumed=NOON - timedelta(days=1))
+    assert not ErrorBudget().check(a_case(past=again)).passed
+
+
+def test_mistakes_far_apart_are_not_one_bad_hour():
+    apart = done(500, state=ChangeState.FAILED, outcome=None), done(45, state=ChangeState.FAILED, outcome=None)
+    assert ErrorBudget().check(a_case(past=after(*apart))).number == "1 of 2"
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,11 @@ def test_the_kill_switch_is_recalled_until_it_is_released(ledger: Ledger) -> Non
     assert stop == ledger.stopped()
     assert stop is not None
     assert (stop.by, stop.reason, stop.at) == ("ada", "incident 7", at(0))
+    assert ledger.recall(at(1)).resumed is None
     ledger.resume("ada", at(2))
-    ledger.resume("ada", at(2))
+    ledger.resume("ada", at(3))
     assert ledger.stopped() is None
+    assert ledger.recall(at(4)).resumed == at(2), "released once: the second time there was nothing to release"
     assert [w.note.key for w in ledger.waiting(at(9), minutes(5))] == ["stopped", "resumed"]
 
 

@@ -1,7 +1,7 @@
-"""We were wrong twice in an hour: we stop until it is past, or a person takes it in hand."""
+"""We were wrong twice in an hour: everything is held until a person has looked and said so."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from controlplane.decide.guardrail import Case, fine, objection
@@ -11,30 +11,43 @@ from controlplane.model.decision import Check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBudget:
-    """Objects after ``mistakes`` changes that made things worse or failed. An undo may still be approved."""
+    """Objects after ``mistakes`` changes within ``span`` that made things worse or failed. An undo may be approved.
+
+    Time alone does not clear it: a person pulls and releases the kill switch, which says "I have looked".
+    """
 
     id: ClassVar[str] = "error-budget"
 
     mistakes: int = 2
-    """Changes that may go wrong before everything is held."""
+    """Changes that may go wrong within ``span`` before everything is held."""
 
     span: timedelta = timedelta(hours=1)
-    """How far back they are counted."""
+    """How close together they must be."""
 
     def check(self, case: Case) -> Check:
-        wrong = sum(self._went_wrong(case, record) for record in case.past.changes)
-        number = f"{wrong} of {self.mistakes}"
-        if wrong >= self.mistakes:
+        resumed = case.past.resumed
+        wrong = sorted(
+            at
+            for record in case.past.changes
+            if (at := went_wrong(record)) is not None and (resumed is None or at > resumed)
+        )
+        most = self._most_at_once(wrong)
+        number = f"{most} of {self.mistakes}"
+        if most >= self.mistakes:
             hours = self.span.total_seconds() / 3600
-            words = f"{wrong} changes went wrong in the last {hours:g} h: a person should look"
+            words = f"{most} changes went wrong within {hours:g} h: look at them, then stop and resume"
             return objection(self.id, words, number, answerable=case.is_undo)
         return fine(self.id, "few changes went wrong", number)
 
-    def _went_wrong(self, case: Case, record: ChangeRecord) -> bool:
-        if record.outcome is not None and record.outcome.state is OutcomeState.WORSE:
-            return case.now - record.outcome.at < self.span
-        return (
-            record.receipt is not None
-            and record.state is ChangeState.FAILED
-            and case.now - record.receipt.at < self.span
-        )
+    def _most_at_once(self, wrong: list[datetime]) -> int:
+        """The most mistakes of any stretch as long as ``span``."""
+        return max((sum(at <= other < at + self.span for other in wrong) for at in wrong), default=0)
+
+
+def went_wrong(record: ChangeRecord) -> datetime | None:
+    """When a change was seen to have failed or to have made things worse; ``None`` when it did not."""
+    if record.outcome is not None and record.outcome.state is OutcomeState.WORSE:
+        return record.outcome.at
+    if record.receipt is not None and record.state is ChangeState.FAILED:
+        return record.receipt.at
+    return None

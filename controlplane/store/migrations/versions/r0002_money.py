@@ -22,3 +22,4 @@ def upgrade() -> None:
             sa.PrimaryKeyConstraint("hour", "role", kind, name=f"pk_{name}"),
             sqlite_with_rowid=False,
         )
+    op.create_index("ix_audit_what", "audit", ["what", "at"])
