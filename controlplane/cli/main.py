@@ -15,6 +15,7 @@ COMMANDS = {
     "config": "check or explain a fleet.yaml; print its JSON schema",
     "serve": "the service: the walk, API, pages, /metrics",
     "generate": "write Prometheus rules, Grafana dashboards and manifests",
+    "doctor": "what is really deployed, held against what is known to bite; each row names the fix",
     "explain": "why a decision was what it was",
     "replay": "serve recorded metrics pages as live targets",
 }

@@ -30,7 +30,7 @@ class Sample:
 
 
 class PrometheusApi:
-    """Instant queries against one Prometheus.
+    """Instant queries against one Prometheus, and what it says of itself.
 
     Args:
         url: base URL, without ``/api/v1``.
@@ -49,9 +49,10 @@ class PrometheusApi:
     ) -> None:
         self._bearer = bearer
         self._limits = limits or AnswerLimits()
-        session = BoundedSession(self._limits, monotonic)
+        self._url = url.rstrip("/")
+        self._session = BoundedSession(self._limits, monotonic)
         never = urllib3.Retry(0, redirect=0)
-        self._client = PrometheusConnect(url=url.rstrip("/"), session=session, retry=never, method="POST")
+        self._client = PrometheusConnect(url=self._url, session=self._session, retry=never, method="POST")
 
     def query(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         """The instant vector of ``expression``; series whose value is NaN or infinite are left out.
@@ -63,8 +64,7 @@ class PrometheusApi:
         Raises:
             SourceError: no answer, or one that must not be used: late, too large, partial, not a vector.
         """
-        token = self._bearer()
-        self._client.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client.headers = self._headers()
         seconds = self._limits.seconds
         parameters = {"timeout": f"{seconds:g}s"} | ({} if at is None else {"time": f"{at:.3f}"})
         try:
@@ -75,9 +75,22 @@ class PrometheusApi:
             raise SourceError(Fault.MALFORMED, "no list of series")
         return tuple(s for s in map(_sample, rows) if s is not None)
 
+    def get(self, path: str, parameters: Mapping[str, str | list[str]] | None = None) -> Any:
+        """The ``data`` of what ``/api/v1/{path}`` answers: what the server says of itself, not series.
+
+        Raises:
+            SourceError: no answer, or one that must not be used.
+        """
+        url = f"{self._url}/api/v1/{path}"
+        return self._session.get(url, parameters or {}, self._headers()).get("data")
+
     def close(self) -> None:
         """Give connections back."""
         self._client.close()
+
+    def _headers(self) -> dict[str, str]:
+        token = self._bearer()
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _sample(row: Any) -> Sample | None:
@@ -132,17 +145,27 @@ class BoundedSession:
         Raises:
             SourceError: there is no answer that may be used.
         """
+        status, body = self._whole(method, url, timeout, data=params, **rest)
+        return Answer(_vector(_judged(status, body)))
+
+    def get(self, url: str, params: Mapping[str, str | list[str]], headers: Mapping[str, str]) -> dict[str, Any]:
+        """Ask once and read the whole answer, whatever it holds.
+
+        Raises:
+            SourceError: there is no answer that may be used.
+        """
+        return _judged(*self._whole("GET", url, self._limits.seconds, params=params, headers=headers))
+
+    def _whole(self, method: str, url: str, timeout: float, **rest: Any) -> tuple[int, bytes]:
+        """Status and body of an answer."""
         begun = self._monotonic()
         rest["headers"] = {**(rest.get("headers") or {}), "Accept-Encoding": "identity"}
         try:
-            reply = self._inner.request(
-                method=method, url=url, data=params, timeout=timeout, stream=True, allow_redirects=False, **rest
-            )
+            reply = self._inner.request(method, url, timeout=timeout, stream=True, allow_redirects=False, **rest)
             with reply:
-                body = read_answer(reply.raw, self._limits, begun, self._monotonic)
+                return reply.status_code, read_answer(reply.raw, self._limits, begun, self._monotonic)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             raise source_error(problem) from problem
-        return Answer(_judged(reply.status_code, body))
 
 
 def _judged(status: int, body: bytes) -> dict[str, Any]:
@@ -166,6 +189,11 @@ def _judged(status: int, body: bytes) -> dict[str, Any]:
         raise SourceError(Fault.TIMEOUT if status == 503 else Fault.STATUS, shortened(f"status {status}: {said}"))
     if answer.get("warnings"):
         raise SourceError(Fault.PARTIAL, shortened(f"warnings: {answer['warnings']!r}"))
+    return answer
+
+
+def _vector(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if it is a whole instant vector."""
     data = answer.get("data")
     if not isinstance(data, dict) or data.get("resultType") != "vector":
         raise SourceError(Fault.MALFORMED, "not an instant vector")

@@ -23,7 +23,7 @@ MOVED_LABELS = Check(
     id="labels-moved",
     severity=Severity.WARNING,
     title="an exporter's namespace and pod were renamed to exported_…",
-    why="Prometheus puts a target's own labels first unless honor_labels is true. Every row of kube-state-metrics and of "
+    why="Prometheus puts a target's own labels first unless honor_labels is true. Every row of kube-state-metrics and "
     "KEDA then seems to be about their own pod, and queries by namespace find nothing.",
     fix="Set honor_labels: true (honorLabels in a monitor) for that job.",
 )
@@ -38,17 +38,18 @@ ENGINE_TWICE = Check(
 CHECKS = (OLD_NAMES, MOVED_LABELS, ENGINE_TWICE)
 
 _DCGM = tuple(metric.name for metric in CATALOGUE if metric.source is Source.DCGM)
-_ENGINES = {Source.VLLM: "vLLM", Source.SGLANG: "SGLang"}
+_WORDS = {Source.VLLM: "vLLM", Source.SGLANG: "SGLang"}
 _TOLD_BY = {
     name: metric
     for metric in CATALOGUE
-    if metric.source in {*_ENGINES, Source.DCGM} and metric.kind is not Kind.HISTOGRAM
+    if metric.source in {*_WORDS, Source.DCGM} and metric.kind is not Kind.HISTOGRAM
     for name in wire_names(metric)
 }
 """Metrics whose names tell a version; histograms have too many series to ask for."""
 _KUBE, _KEDA = "kube_deployment_spec_replicas", "keda_scaler_active"
 _MOVED = Match("exported_namespace", "", "!=")
-_RUNNING = "vllm:num_requests_running or sglang:num_running_reqs"
+ENGINES = "vllm:num_requests_running or sglang:num_running_reqs"
+"""A series of every engine."""
 
 
 def _dcgm(*matches: Match) -> str:
@@ -57,7 +58,7 @@ def _dcgm(*matches: Match) -> str:
 
 def _twice(label: str) -> str:
     """Engines, told apart by ``label``, that more than one job scrapes."""
-    jobs = aggregate("group", _RUNNING, ("namespace", label, "job"))
+    jobs = aggregate("group", ENGINES, ("namespace", label, "job"))
     return f"{aggregate('count', jobs, ('namespace', label))} > 1"
 
 
@@ -88,7 +89,7 @@ def facts(answers: Answers) -> tuple[tuple[str, str], ...]:
     """What was found: exporter, and its naming in words."""
     names = _names(answers)
     found = []
-    for source, words in _ENGINES.items():
+    for source, words in _WORDS.items():
         seen = sorted(name for name in names if _TOLD_BY[name].source is source)
         if seen:
             old = [name for name in seen if _TOLD_BY[name].until]
@@ -107,7 +108,7 @@ def _names(answers: Answers) -> frozenset[str]:
 
 
 def _old(names: Collection[str]) -> Iterator[Row]:
-    for source, words in _ENGINES.items():
+    for source, words in _WORDS.items():
         old = sorted(name for name in names if _TOLD_BY[name].source is source and _TOLD_BY[name].until)
         if old:
             evidence = tuple(f"{name} = shown up to {_TOLD_BY[name].until}" for name in old)

@@ -33,17 +33,17 @@ NOT_NOW = Check(
 CHECKS = (NEVER_SEEN, NOT_NOW)
 
 OWNERS: Mapping[Source, tuple[str, str]] = {
-    Source.VLLM: ("vLLM", "scrape the engines: manifests/monitoring/ has their jobs and monitors"),
-    Source.SGLANG: ("SGLang", "start SGLang with --enable-metrics, and scrape it"),
+    Source.VLLM: ("vLLM", "# scrape the engines: manifests/monitoring/ has their jobs and monitors"),
+    Source.SGLANG: ("SGLang", "python -m sglang.launch_server --enable-metrics …  # and scrape it"),
     Source.DCGM: (
         "DCGM exporter",
-        "scrape the DCGM exporter; counters that are off by default need its own list of counters",
+        "# scrape it: manifests/monitoring/ has its job and monitor; a counter that is off goes into its own list",
     ),
-    Source.KUBE: ("kube-state-metrics", "scrape kube-state-metrics with honor_labels: true"),
-    Source.KEDA: ("KEDA", "start KEDA's operator with its metrics on, and scrape it"),
+    Source.KUBE: ("kube-state-metrics", "honor_labels: true  # in a scrape job for kube-state-metrics"),
+    Source.KEDA: ("KEDA", "# scrape KEDA's operator: manifests/monitoring/ has its job and monitor"),
     Source.OPENCOST: ("OpenCost", "# optional: prices come from fleet.yaml and our own page"),
 }
-OURSELVES = ("control plane", "scrape the control plane's /metrics: manifests/monitoring/ has its job and monitor")
+OURSELVES = ("control plane", "# scrape its /metrics: manifests/monitoring/ has its job and monitor")
 UNKNOWN = ("Prometheus", "# see which exporter it belongs to")
 OPTIONAL = {"OpenCost"}
 """What is only asked for where something better is missing."""
@@ -63,63 +63,78 @@ def recorded(expected: Sequence[Group]) -> frozenset[str]:
     return frozenset(_recorded(expected))
 
 
-def check(expected: Sequence[Group], ever: Collection[str], now: Collection[str]) -> tuple[Row, ...]:
+def check(
+    expected: Sequence[Group], loaded: Collection[str], ever: Collection[str], now: Collection[str]
+) -> tuple[Row, ...]:
     """Rows about series.
 
     Args:
         expected: what ``generate`` makes.
+        loaded: names of the groups that the server has; where one is not loaded nothing can be recorded.
         ever: of the metrics our rules need, those the server knows of at any time.
         now: of the names our rules record, those that have a series now.
     """
-    made_from = {rule.name: metric_names(rule.query) for group in expected for rule in group.rules if not rule.alerts}
-    for group in expected:  # several rules may record one name: it is made from all of them
+    made_from = _made_from(expected)
+    running = _recorded([group for group in expected if group.name in loaded])
+    empty = {name for name in running if name not in now}
+    lacking = {name: _lacking(name, made_from, empty, ever) for name in empty}
+    silent = {leaf for leaf in needed(expected) if not _owner_seen(leaf, expected, ever)}
+    return (*_unseen(lacking, made_from, silent), *_quiet({name for name in empty if not lacking[name]}))
+
+
+def _recorded(groups: Sequence[Group]) -> set[str]:
+    return {rule.name for group in groups for rule in group.rules if not rule.alerts}
+
+
+def _made_from(groups: Sequence[Group]) -> Mapping[str, frozenset[str]]:
+    """Recorded name → the names its rules ask for; several rules may record one name."""
+    found: dict[str, frozenset[str]] = {}
+    for group in groups:
         for rule in group.rules:
             if not rule.alerts:
-                made_from[rule.name] |= metric_names(rule.query)
-    empty = {name for name in made_from if name not in now}
-    blamed: dict[str, set[str]] = {}
-    quiet = set()
-    for name in empty:
-        lacking = {leaf for leaf in _leaves(name, made_from, empty) if leaf not in ever}
-        for leaf in lacking:
-            blamed.setdefault(leaf, set()).add(name)
-        if not lacking:
-            quiet.add(name)
-    return (*_unseen(blamed), *_quiet(quiet))
+                found[rule.name] = found.get(rule.name, frozenset()) | metric_names(rule.query)
+    return found
 
 
-def _recorded(expected: Sequence[Group]) -> set[str]:
-    return {rule.name for group in expected for rule in group.rules if not rule.alerts}
-
-
-def _leaves(name: str, made_from: Mapping[str, frozenset[str]], empty: Collection[str]) -> set[str]:
-    """Exporters' metrics below a recorded name, through recorded names that are empty themselves."""
+def _lacking(
+    name: str, made_from: Mapping[str, frozenset[str]], empty: Collection[str], ever: Collection[str]
+) -> frozenset[str]:
+    """Exporters' metrics below a recorded name that were never seen, through recorded names that are empty too."""
     found: set[str] = set()
     todo, done = [name], set()
     while todo:
         one = todo.pop()
-        if one in done:
-            continue
         done.add(one)
         for part in made_from[one]:
             if part not in made_from:
                 found.add(part)
-            elif part in empty:
+            elif part in empty and part not in done:
                 todo.append(part)
-    return found
+    return frozenset(found - set(ever))
 
 
-def _unseen(blamed: Mapping[str, Collection[str]]) -> Iterator[Row]:
-    """One row per exporter."""
-    owners: dict[tuple[str, str], list[str]] = {}
-    for leaf in sorted(blamed):
-        owners.setdefault(_owner(leaf), []).append(leaf)
+def _owner_seen(leaf: str, expected: Sequence[Group], ever: Collection[str]) -> bool:
+    """Whether anything of the exporter that ``leaf`` belongs to was ever seen."""
+    return any(_owner(other) == _owner(leaf) for other in needed(expected) if other in ever)
+
+
+def _unseen(
+    lacking: Mapping[str, frozenset[str]], made_from: Mapping[str, frozenset[str]], silent: Collection[str]
+) -> Iterator[Row]:
+    """One row per exporter: all of it was never seen, or some of it, and names stay empty for that."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for leaf in {*silent, *(leaf for leaves in lacking.values() for leaf in leaves)}:
+        owners.setdefault(_owner(leaf), set()).add(leaf)
     for (owner, cure), leaves in sorted(owners.items()):
-        names = sorted({name for leaf in leaves for name in blamed[leaf]})
-        said = f"has never given {_some(leaves)}; so {len(names)} recorded names are empty: {_some(names)}"
-        milder = Severity.INFO if owner in OPTIONAL else None
-        evidence = tuple(f"{leaf} → {_some(sorted(blamed[leaf]))}" for leaf in leaves[:8])
-        yield NEVER_SEEN.row(owner, said, evidence=evidence, fix=cure, severity=milder)
+        below = [name for name, found in lacking.items() if found & leaves]
+        direct = sorted(name for name in below if made_from[name] & leaves)
+        whole = leaves <= set(silent)
+        said = "was never seen" if whole else f"has never given {_some(sorted(leaves))}"
+        said += f"; {len(below)} recorded names are empty for it" if below else ""
+        milder = owner in OPTIONAL or (owner == OURSELVES[0] and not whole)  # of our own, what is not in use is absent
+        evidence = tuple(f"{name} is made from {_some(sorted(made_from[name] & leaves))}" for name in direct[:8])
+        severity = Severity.INFO if milder else None
+        yield NEVER_SEEN.row(owner, said, evidence=evidence, fix=cure, severity=severity)
 
 
 def _quiet(names: Collection[str]) -> Iterator[Row]:

@@ -70,9 +70,9 @@ def duration(span: timedelta) -> str:
 
 
 def select(name: str, matchers: Matchers = (), *, window: timedelta | None = None, where: Sequence[Match] = ()) -> str:
-    """A selector: ``name{matchers}`` and, with ``window``, its range."""
+    """A selector: ``name{matchers}`` and, with ``window``, its range. Without a name the matchers alone choose."""
     parts = [str(m if isinstance(m, Match) else Match(*m)) for m in (*matchers, *where)]
-    if not _METRIC.fullmatch(name):
+    if name and not _METRIC.fullmatch(name):
         parts.insert(0, quote(name))
         name = ""
     inner = f"{{{','.join(parts)}}}" if parts else ""
