@@ -60,6 +60,12 @@ def pint_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def operator_definitions() -> Path:
+    """Folder with the CRDs of the Prometheus operator."""
+    return program("prometheus-operator-crds")
+
+
+@pytest.fixture(scope="session")
 def alertmanager_binary() -> Path:
     return program("alertmanager")
 

@@ -51,7 +51,7 @@ class GoProgram:
         half = self.home / f"{self.name}.half"
         package = f"{self.module}/{self.package}" if self.package else self.module
         flags = f"-s -w {self.linker}".strip()
-        go, where = _go(), HERE / self.folder
+        go, where = toolchain(), HERE / self.folder
         build = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", str(half), package]
         run(build, where=where, env=ENVIRONMENT, limit=3600)
         if self.along:
@@ -60,7 +60,7 @@ class GoProgram:
         half.rename(self.home / self.name)
 
 
-def _go() -> str:
+def toolchain() -> str:
     """A Go toolchain: the machine's, else one that a Python package carries."""
     found = shutil.which("go")
     if found and numbers(run([found, "env", "GOVERSION"], env={"GOTOOLCHAIN": "local"})) >= GO:

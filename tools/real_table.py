@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from tools import real_crds as crds
 from tools import real_debian as debian
 from tools import real_debian_newer as suites
 from tools.real_go import BY_HAND, GoProgram
@@ -115,6 +116,15 @@ SERVERS: dict[str, Server] = {
             lambda: on_path_or("chromedriver"),
             lambda: debian.install("chromium", "chromium-driver"),
             "install Chromium ≥ 120 and its driver (Debian: apt-get install chromium chromium-driver)",
+        ),
+        Server(
+            "prometheus-operator-crds",
+            numbers(crds.VERSION),
+            f"Go module {crds.MODULE} v{crds.VERSION}, its definitions only",
+            crds.definitions,
+            crds.fetch_definitions,
+            BY_HAND,
+            (),
         ),
         *map(_built, (SIM, PINT, *KUBERNETES)),
     )
