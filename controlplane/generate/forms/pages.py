@@ -165,7 +165,7 @@ def _engine(name: str, role: Role) -> Iterator[Pods]:
             selector=where.selector,
             port=where.port,
             path=where.path,
-            scheme=where.scheme,
+            scheme=str(where.scheme),
         )
     elif role.workload is not None:
         yield Pods(
