@@ -26,6 +26,7 @@ from controlplane.clock import Clock, SystemClock
 from controlplane.collect.eyes import FleetEyes
 from controlplane.collect.kubernetes import KubernetesSource
 from controlplane.collect.kubernetes_api import KubernetesApi, connection
+from controlplane.collect.kubernetes_following import Following
 from controlplane.collect.kubernetes_objects import PodSelection
 from controlplane.collect.limits import Limits
 from controlplane.collect.prometheus import PrometheusSource
@@ -271,7 +272,8 @@ def eyes_of(settings: Settings, clock: Clock, closing: ExitStack) -> tuple[Scrap
         pods = {
             RoleName(name): PodSelection(**role.pods.model_dump()) for name, role in settings.roles.items() if role.pods
         }
-        kubernetes = KubernetesSource(KubernetesApi(connect, monotonic=clock.monotonic), specs, pods=pods, clock=clock)
+        reader = Following(KubernetesApi(connect, monotonic=clock.monotonic), clock)
+        kubernetes = KubernetesSource(reader, specs, pods=pods, clock=clock)
         providers["kubernetes"] = kubernetes.targets
         closing.callback(kubernetes.close)
     prometheus: PrometheusSource | None = None

@@ -15,15 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from controlplane.clock import Clock, SystemClock
-from controlplane.collect.kubernetes_api import (
-    DEPLOYMENT,
-    LEADER_WORKER_SET,
-    SCALED_OBJECT,
-    STATEFUL_SET,
-    AbsentError,
-    KubernetesApi,
-    connection,
-)
+from controlplane.collect.kubernetes_api import AbsentError, KubernetesApi, connection
+from controlplane.collect.kubernetes_kinds import DEPLOYMENT, LEADER_WORKER_SET, SCALED_OBJECT, STATEFUL_SET
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.scraper import Scraper
 from controlplane.collect.targets import target

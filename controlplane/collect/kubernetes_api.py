@@ -1,11 +1,12 @@
-"""List objects of a Kubernetes cluster: whole lists or none, never late, never more than we can hold.
+"""List and watch objects of a Kubernetes cluster: whole lists or none, never late, never more than we can hold.
 
 The ``kubernetes`` client asks, always with a time-out (its own default is none). Answers are taken as plain
 JSON: its models refuse a list for one odd object, and cost ten times as much.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,31 +15,25 @@ import urllib3
 import yaml
 
 from controlplane.collect.answers import AnswerLimits, read_answer, shortened, source_error
+from controlplane.collect.kubernetes_kinds import POD, Kind, Listing
+from controlplane.collect.kubernetes_stream import GoneError, Stream
 from controlplane.errors import SourceError
 from controlplane.model.page import Fault
 
 PAGE = 500
 """Objects asked for at a time, as kubectl does."""
+POOL = 128
+"""Connections kept: each watch holds one."""
 MOST = 10_000
 """Objects of one list we are ready to hold."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Kind:
-    """A kind of object and where the API serves it."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A whole list, and the version of the cluster it shows."""
 
-    name: str
-    group: str
+    items: tuple[dict[str, Any], ...]
     version: str
-    plural: str
-
-
-POD = Kind("Pod", "", "v1", "pods")
-DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
-STATEFUL_SET = Kind("StatefulSet", "apps", "v1", "statefulsets")
-LEADER_WORKER_SET = Kind("LeaderWorkerSet", "leaderworkerset.x-k8s.io", "v1", "leaderworkersets")
-HPA = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
-SCALED_OBJECT = Kind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects")
 
 
 class AbsentError(SourceError):
@@ -55,6 +50,10 @@ class BusyError(SourceError):
     def __init__(self, detail: str, wait: float) -> None:
         super().__init__(Fault.STATUS, detail)
         self.wait = wait
+
+
+class ForbiddenError(SourceError):
+    """403: our account may not do this."""
 
 
 CORE: Any = kubernetes.client.CoreV1Api
@@ -85,6 +84,7 @@ def connection(*, in_cluster: bool = False, context: str | None = None) -> Conne
 def client_for(settings: kubernetes.client.Configuration) -> Client:
     """A client that tries nothing twice and follows no redirect: the next tick is the next try."""
     settings.retries = urllib3.Retry(0, redirect=0)
+    settings.connection_pool_maxsize = POOL
     return kubernetes.client.ApiClient(settings)
 
 
@@ -102,9 +102,14 @@ class KubernetesApi:
         self._monotonic = monotonic
         self._limits = limits or AnswerLimits()
         self._client: Client | None = None
+        self._turn = threading.Lock()
 
     def list(self, kind: Kind, namespace: str, selector: str = "") -> tuple[dict[str, Any], ...]:
-        """All objects of a kind in a namespace that ``selector`` picks.
+        """All objects of a kind in a namespace that ``selector`` picks; raises as :meth:`listed` does."""
+        return self.listed(Listing(kind, namespace, selector)).items
+
+    def listed(self, listing: Listing) -> Listed:
+        """All objects of a listing as they were at one version.
 
         Raises:
             AbsentError: no such kind in this cluster.
@@ -112,92 +117,114 @@ class KubernetesApi:
             SourceError: no whole list could be had.
         """
         try:
-            return tuple(self._pages(kind, namespace, selector))
-        except _GoneError:  # the list moved on while we paged through it: once more from its beginning
+            return self._pages(listing)
+        except GoneError:  # the list moved on while we paged through it: once more from its beginning
             try:
-                return tuple(self._pages(kind, namespace, selector))
-            except _GoneError as problem:
-                raise SourceError(Fault.STATUS, f"the list of {kind.plural} expires while it is read") from problem
+                return self._pages(listing)
+            except GoneError as problem:
+                raise SourceError(Fault.STATUS, f"the list of {listing} expires while it is read") from problem
+
+    def watch(self, listing: Listing, version: str, seconds: int, grace: float) -> Stream:
+        """What happens to a listing after ``version``, for some ``seconds``; then the server ends the stream.
+
+        Nothing heard for ``grace`` seconds longer than that is a connection that died without a word.
+
+        Raises:
+            GoneError: the server does not remember that version.
+            ForbiddenError: our account may list but not watch.
+            SourceError: the watch could not be begun.
+        """
+        wanted = {
+            "watch": True,
+            "allow_watch_bookmarks": True,
+            "resource_version": version,
+            "timeout_seconds": seconds,
+            "_request_timeout": (self._limits.seconds, seconds + grace),
+        }
+        return Stream(self._ask(listing, "watch", wanted))
 
     def close(self) -> None:
         """Give connections back."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._turn:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
-    def _pages(self, kind: Kind, namespace: str, selector: str) -> Iterator[dict[str, Any]]:
-        token, count = "", 0
+    def _pages(self, listing: Listing) -> Listed:
+        token, items = "", []
         while True:
-            page = self._page(kind, namespace, selector, token)
-            items = page.get("items")
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise SourceError(Fault.MALFORMED, f"no list of {kind.plural}")
-            count += len(items)
-            if count > MOST:
-                raise SourceError(Fault.TOO_MANY, f"more than {MOST} {kind.plural} in {namespace}")
-            yield from items
-            metadata = page.get("metadata")
-            token = metadata.get("continue") or "" if isinstance(metadata, dict) else ""
+            page = self._page(listing, token)
+            found, metadata = page.get("items"), page.get("metadata")
+            if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+                raise SourceError(Fault.MALFORMED, f"no list of {listing.kind.plural}")
+            items += found
+            if len(items) > MOST:
+                raise SourceError(Fault.TOO_MANY, f"more than {MOST} {listing}")
+            about = metadata if isinstance(metadata, dict) else {}
+            token = about.get("continue") or ""
             if not token:
-                return
+                return Listed(tuple(items), str(about.get("resourceVersion") or ""))
 
-    def _page(self, kind: Kind, namespace: str, selector: str, token: str) -> dict[str, Any]:
-        wanted: dict[str, Any] = {
-            "namespace": namespace,
-            "limit": PAGE,
-            "_request_timeout": self._limits.seconds,
-            "_preload_content": False,
-        }
-        if selector:
-            wanted["label_selector"] = selector
+    def _page(self, listing: Listing, token: str) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"limit": PAGE, "_request_timeout": self._limits.seconds}
         if token:
             wanted["_continue"] = token
-        client = self._connected()
         begun = self._monotonic()
         try:
-            with _ask(client, kind, wanted) as raw:
+            with self._ask(listing, "list", wanted) as raw:
                 body = read_answer(raw, self._limits, begun, self._monotonic)
-        except kubernetes.client.ApiException as problem:
-            raise self._refused(kind, namespace, problem) from problem
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise source_error(problem) from problem
         return _object(body)
 
-    def _connected(self) -> Client:
-        if self._client is None:
-            try:
-                self._client = self._connect()
-            except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
-                raise SourceError(Fault.UNAUTHORISED, shortened(f"no credentials: {problem}")) from problem
-        return self._client
+    def _ask(self, listing: Listing, verb: str, wanted: dict[str, Any]) -> Any:
+        client = self._connected()
+        given = wanted | {"_preload_content": False}
+        if listing.selector:
+            given["label_selector"] = listing.selector
+        try:
+            return _call(client, listing, given)
+        except kubernetes.client.ApiException as problem:
+            raise self._refused(listing, verb, problem) from problem
+        except (urllib3.exceptions.HTTPError, OSError) as problem:
+            raise source_error(problem) from problem
 
-    def _refused(self, kind: Kind, namespace: str, problem: kubernetes.client.ApiException) -> SourceError:
+    def _connected(self) -> Client:
+        with self._turn:
+            if self._client is None:
+                try:
+                    self._client = self._connect()
+                except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
+                    raise SourceError(Fault.UNAUTHORISED, shortened(f"no credentials: {problem}")) from problem
+            return self._client
+
+    def _refused(self, listing: Listing, verb: str, problem: kubernetes.client.ApiException) -> SourceError:
         status = problem.status
-        said = shortened(f"status {status}: list {kind.plural} in {namespace}")
+        said = shortened(f"status {status}: {verb} {listing}")
         if status == 410:
-            return _GoneError(Fault.STATUS, said)
+            return GoneError(Fault.STATUS, said)
         if status == 401:
             self.close()  # the token has run out: the next call reads it anew
             return SourceError(Fault.UNAUTHORISED, said)
         if status == 403:
-            return SourceError(Fault.UNAUTHORISED, said)
+            return ForbiddenError(Fault.UNAUTHORISED, said)
         if status == 404:
-            return AbsentError(Fault.STATUS, f"the cluster has no {kind.plural}.{kind.group}")
+            return AbsentError(Fault.STATUS, f"the cluster has no {listing.kind.plural}.{listing.kind.group}")
         if status == 429:
             wait = (problem.headers or {}).get("Retry-After", "")
             return BusyError(said, float(wait) if wait.isdecimal() and len(wait) < 5 else 1.0)
         return SourceError(Fault.STATUS, said)
 
 
-def _ask(client: Client, kind: Kind, wanted: dict[str, Any]) -> Any:
+def _call(client: Client, listing: Listing, wanted: dict[str, Any]) -> Any:
+    kind = listing.kind
+    if not kind.namespaced:
+        return CORE(client).list_node(**wanted)
     if kind is POD:
-        return CORE(client).list_namespaced_pod(**wanted)
+        return CORE(client).list_namespaced_pod(namespace=listing.namespace, **wanted)
     custom = CUSTOM(client)  # its path serves every group, Kubernetes' own too
-    return custom.list_namespaced_custom_object(kind.group, kind.version, plural=kind.plural, **wanted)
-
-
-class _GoneError(SourceError):
-    """410: the continue token has expired."""
+    where = {"namespace": listing.namespace, "plural": kind.plural}
+    return custom.list_namespaced_custom_object(kind.group, kind.version, **where, **wanted)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from controlplane.collect.kubernetes_kinds import Object
+from controlplane.collect.kubernetes_reading import at, owned, pods, rolling_out, scaler
 from controlplane.model.keys import ObjectRef, RoleName
 from controlplane.model.page import Job, Target
 from controlplane.model.role import Bounds, RoleSpec
 from controlplane.model.sighting import WorkloadSighting
 
-Object = Mapping[str, Any]
 MOST_REPLICAS = 100_000
 KEDA_MIN, KEDA_MAX = 0, 100
 """What KEDA takes when a ScaledObject says nothing."""
@@ -42,6 +43,8 @@ class Objects:
     """What was listed for one role. ``None`` where the list could not be had."""
 
     pods: tuple[Object, ...] | None = None
+    neighbours: tuple[Object, ...] | None = None
+    """All pods of the workload's namespace, where nobody said which are the role's."""
     workloads: Mapping[str, tuple[Object, ...] | None]
     """By kind: Deployment, StatefulSet…"""
     autoscalers: tuple[Object, ...] | None = None
@@ -52,18 +55,18 @@ def targets(pods: Iterable[Object], role: RoleName, where: PodSelection) -> tupl
     """The pages of all pods that run and are not on their way out, ready or not: an overloaded one is of interest."""
     found = []
     for pod in pods:
-        address = _address(_at(pod, "status", "podIP"))
-        name = _at(pod, "metadata", "name")
-        if address is None or not isinstance(name, str) or _leaving(pod) or _at(pod, "status", "phase") != "Running":
+        address = _address(at(pod, "status", "podIP"))
+        name = at(pod, "metadata", "name")
+        if address is None or not isinstance(name, str) or _leaving(pod) or at(pod, "status", "phase") != "Running":
             continue
-        labels = {"namespace": where.namespace, "pod": name, "node": _at(pod, "spec", "nodeName")}
+        labels = {"namespace": where.namespace, "pod": name, "node": at(pod, "spec", "nodeName")}
         pairs = tuple(sorted((k, v) for k, v in labels.items() if isinstance(v, str) and v))
         url = f"{where.scheme}://{address}:{where.port}{where.path}"
         found.append(Target(url, Job.ENGINE, role, pairs))
     return tuple(sorted(found, key=lambda t: t.name))
 
 
-def sighting(spec: RoleSpec, seen: Objects, at: datetime) -> WorkloadSighting | None:
+def sighting(spec: RoleSpec, seen: Objects, when: datetime) -> WorkloadSighting | None:
     """Replicas and bounds of a role; ``None`` when nothing is known of it."""
     scaled = _named(seen.scaled_objects, spec.scaled_object)
     workload = _workload(spec, seen, scaled)
@@ -71,24 +74,30 @@ def sighting(spec: RoleSpec, seen: Objects, at: datetime) -> WorkloadSighting | 
     wished, ready = _replicas(workload)
     if workload is None and seen.pods is not None and spec.workload is None and scaled is None:
         wished, ready = _of_pods(seen.pods)
-    desired = _count(_at(autoscaler, "status", "desiredReplicas"))
+    desired = _count(at(autoscaler, "status", "desiredReplicas"))
     bounds = _bounds(scaled, autoscaler)
+    mine = seen.pods
+    if mine is None and seen.neighbours is not None:
+        mine = owned(seen.neighbours, workload)
     if all(v is None for v in (wished, ready, desired, bounds)):
         return None
     return WorkloadSighting(
         role=spec.name,
-        at=at,
+        at=when,
         desired=wished if desired is None else desired,
         ready=ready,
         pending=None if wished is None or ready is None else max(0, wished - ready),
         bounds=bounds,
+        scaler=scaler(scaled, autoscaler),
+        pods=pods(mine),
+        rolling_out=rolling_out(workload),
     )
 
 
 def _workload(spec: RoleSpec, seen: Objects, scaled: Object | None) -> Object | None:
     ref = spec.workload
     if ref is None and scaled is not None and spec.scaled_object is not None:
-        kind, name = _at(scaled, "spec", "scaleTargetRef", "kind"), _at(scaled, "spec", "scaleTargetRef", "name")
+        kind, name = at(scaled, "spec", "scaleTargetRef", "kind"), at(scaled, "spec", "scaleTargetRef", "name")
         ref = ObjectRef(str(kind or "Deployment"), spec.scaled_object.namespace, str(name))
     return None if ref is None else _named(seen.workloads.get(ref.kind), ref)
 
@@ -97,7 +106,7 @@ def _autoscaler(spec: RoleSpec, scaled: Object | None) -> ObjectRef | None:
     """The HPA that KEDA made for the ScaledObject."""
     if spec.scaled_object is None:
         return None
-    named = _at(scaled, "status", "hpaName")
+    named = at(scaled, "status", "hpaName")
     name = named if isinstance(named, str) and named else f"keda-hpa-{spec.scaled_object.name}"
     return ObjectRef("HorizontalPodAutoscaler", spec.scaled_object.namespace, name)
 
@@ -112,9 +121,9 @@ def _scaling(autoscalers: Iterable[Object] | None, workload: ObjectRef | None) -
         for hpa in autoscalers or ()
         if wanted
         == (
-            _at(hpa, "spec", "scaleTargetRef", "kind"),
-            _at(hpa, "metadata", "namespace"),
-            _at(hpa, "spec", "scaleTargetRef", "name"),
+            at(hpa, "spec", "scaleTargetRef", "kind"),
+            at(hpa, "metadata", "namespace"),
+            at(hpa, "spec", "scaleTargetRef", "name"),
         )
     ]
     return found[0] if len(found) == 1 else None
@@ -124,12 +133,12 @@ def _replicas(workload: Object | None) -> tuple[int | None, int | None]:
     """Wished and ready replicas of a Deployment, StatefulSet or the like."""
     if workload is None:
         return None, None
-    written = _at(workload, "spec", "replicas")
+    written = at(workload, "spec", "replicas")
     wished = 1 if written is None else _count(written)
-    status = _at(workload, "status")
+    status = at(workload, "status")
     if not isinstance(status, Mapping):
         return wished, None
-    seen, present = _count(status.get("observedGeneration")), _count(_at(workload, "metadata", "generation"))
+    seen, present = _count(status.get("observedGeneration")), _count(at(workload, "metadata", "generation"))
     if seen is not None and present is not None and seen < present and "readyReplicas" not in status:
         return wished, None
     return wished, _count(status.get("readyReplicas", 0))
@@ -137,29 +146,29 @@ def _replicas(workload: Object | None) -> tuple[int | None, int | None]:
 
 def _of_pods(pods: Iterable[Object]) -> tuple[int, int]:
     """Wished and ready replicas where only pods are known: those that are not on their way out."""
-    staying = [pod for pod in pods if not _leaving(pod) and _at(pod, "status", "phase") in ("Pending", "Running")]
+    staying = [pod for pod in pods if not _leaving(pod) and at(pod, "status", "phase") in ("Pending", "Running")]
     return len(staying), sum(map(_ready, staying))
 
 
 def _ready(pod: Object) -> bool:
-    conditions = _at(pod, "status", "conditions")
+    conditions = at(pod, "status", "conditions")
     return isinstance(conditions, list) and any(
-        _at(c, "type") == "Ready" and _at(c, "status") == "True" for c in conditions
+        at(c, "type") == "Ready" and at(c, "status") == "True" for c in conditions
     )
 
 
 def _leaving(pod: Object) -> bool:
-    return _at(pod, "metadata", "deletionTimestamp") is not None
+    return at(pod, "metadata", "deletionTimestamp") is not None
 
 
 def _bounds(scaled: Object | None, autoscaler: Object | None) -> Bounds | None:
     """Bounds in force: the ScaledObject's, which KEDA copies into its HPA; without one the HPA's own."""
     if scaled is not None:
-        least = _count(_at(scaled, "spec", "minReplicaCount"), KEDA_MIN)
-        most = _count(_at(scaled, "spec", "maxReplicaCount"), KEDA_MAX)
+        least = _count(at(scaled, "spec", "minReplicaCount"), KEDA_MIN)
+        most = _count(at(scaled, "spec", "maxReplicaCount"), KEDA_MAX)
     elif autoscaler is not None:
-        least = _count(_at(autoscaler, "spec", "minReplicas"), HPA_MIN)
-        most = _count(_at(autoscaler, "spec", "maxReplicas"))
+        least = _count(at(autoscaler, "spec", "minReplicas"), HPA_MIN)
+        most = _count(at(autoscaler, "spec", "maxReplicas"))
     else:
         return None
     return None if least is None or most is None or least > most else Bounds(min=least, max=most)
@@ -169,17 +178,8 @@ def _named(objects: Iterable[Object] | None, ref: ObjectRef | None) -> Object | 
     if ref is None:
         return None
     wanted = (ref.namespace, ref.name)
-    same = (o for o in objects or () if (_at(o, "metadata", "namespace"), _at(o, "metadata", "name")) == wanted)
+    same = (o for o in objects or () if (at(o, "metadata", "namespace"), at(o, "metadata", "name")) == wanted)
     return next(same, None)
-
-
-def _at(thing: Any, *path: str) -> Any:
-    """What lies at a path; ``None`` as soon as something on the way is not there."""
-    for step in path:
-        if not isinstance(thing, Mapping):
-            return None
-        thing = thing.get(step)
-    return thing
 
 
 def _count(value: Any, default: int | None = None) -> int | None:

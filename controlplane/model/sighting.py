@@ -10,6 +10,7 @@ from controlplane.model.keys import RoleName
 from controlplane.model.page import Scrape
 from controlplane.model.reading import Reading
 from controlplane.model.role import Bounds, ReplicaView
+from controlplane.model.workload import MachineView, PodView, ScalerView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,12 @@ class WorkloadSighting:
     ready: int | None = None
     pending: int | None = None
     bounds: Bounds | None = None
+    scaler: ScalerView | None = None
+    """What scales it; ``None`` where nobody could tell, or nothing does."""
+    pods: tuple[PodView, ...] | None = None
+    """Its pods that have not ended; ``None`` where they could not be listed."""
+    rolling_out: bool | None = None
+    """Whether pods of an older template still run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +55,7 @@ class Sighting:
     """The newest scrape of every known target, good or bad; a target that is gone is not in here."""
     samples: Mapping[RoleName, RoleSample] = field(default_factory=lambda: MappingProxyType({}))
     workloads: Mapping[RoleName, WorkloadSighting] = field(default_factory=lambda: MappingProxyType({}))
+    machines: tuple[MachineView, ...] = ()
+    """Machines of the cluster that give GPUs to pods, as its API shows them; empty where we may not see them."""
     sources: tuple[SourceHealth, ...] = ()
     """Health of sources that are not scrape targets: Prometheus, Kubernetes, discovery."""

@@ -15,6 +15,7 @@ from controlplane.collect.kubernetes_api import Client, client_for
 from tests.collect.fake_http import Asked, FakeHttp, Reply, fake_http
 
 PLURALS = {
+    "nodes": "/api/v1",
     "pods": "/api/v1",
     "deployments": "/apis/apps/v1",
     "statefulsets": "/apis/apps/v1",
@@ -48,6 +49,8 @@ class FakeCluster:
             return _status(401, "Unauthorized")
         prefix, _, rest = asked.path.partition("/namespaces/")
         namespace, _, plural = rest.partition("/")
+        if not rest:
+            prefix, _, plural = asked.path.rpartition("/")
         if PLURALS.get(plural) != prefix or plural not in self.objects:
             return Reply(b"404 page not found\n", 404, "text/plain")
         trouble = self.trouble.get(plural) or self.trouble.get("*")
@@ -67,7 +70,8 @@ class FakeCluster:
         found = [
             o
             for o in self.objects[plural]
-            if o["metadata"]["namespace"] == namespace and wanted.items() <= o["metadata"].get("labels", {}).items()
+            if o["metadata"].get("namespace", "") == namespace
+            and wanted.items() <= o["metadata"].get("labels", {}).items()
         ]
         first = int(fields.get("continue", "0"))
         last = first + min(self.page, int(fields["limit"]))
