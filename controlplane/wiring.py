@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 
-from controlplane.act.dry_run import DryRun
-from controlplane.act.gate import Gated, stop_file
-from controlplane.act.gitops import GitOps
+from controlplane.act.choose import hands_of
+from controlplane.act.cluster import Connect
+from controlplane.act.gate import any_of, ledger_stop, stop_file
 from controlplane.clock import Clock, SystemClock
 from controlplane.collect.eyes import FleetEyes
 from controlplane.collect.kubernetes import KubernetesSource
@@ -36,7 +37,7 @@ from controlplane.collect.targets import Provider, Targets, TargetsFile, static
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk, Health, sent
 from controlplane.loop.policy import Policy
-from controlplane.loop.walk import World, run_cycle, sweep
+from controlplane.loop.walk import World, run_cycle
 from controlplane.model.cycle import Cycle
 from controlplane.model.keys import RoleName
 from controlplane.model.page import Job
@@ -50,7 +51,7 @@ from controlplane.promql.catalogue import WANTED
 from controlplane.schedule import Forever, Schedule
 from controlplane.settings.gpus import kinds_by_product
 from controlplane.settings.schema import Settings
-from controlplane.settings.sections import HandsMode
+from controlplane.store.lease import Lease, LeaseTimes
 from controlplane.store.ledger import open_ledger
 from controlplane.store.retention import Retention
 from controlplane.web.api import api_router
@@ -101,17 +102,24 @@ class Service:
                 ticks=settings.store.keep_ticks, rollups=settings.store.keep_rollups, cycles=settings.store.keep_cycles
             ),
         )
-        gitops = settings.hands.mode is HandsMode.GITOPS
-        hands = GitOps(settings.hands.directory, clock) if gitops else DryRun(clock)
-        gated = Gated(hands, stop_file(settings.serve.stop_file), clock=clock)
-        self._world = World(eyes=eyes, hands=gated, memory=self.ledger)
+        lease = self.ledger.lease
+        hands = hands_of(
+            settings.hands,
+            clock=clock,
+            connect=connect_of(settings),
+            stopped=any_of(stop_file(settings.serve.stop_file), lease.why_not, ledger_stop(self.ledger.stopped)),
+            fence=lambda: lease.fence,
+            closing=self._closing,
+        )
+        self._world = World(eyes=eyes, hands=hands, memory=self.ledger, fence=lambda: lease.fence)
         self._voice = OutboxVoice(
             self.ledger,
             [SlackWebhook(settings.slack.webhook_url_file, clock=clock)] if settings.slack else [],
             chance=random.Random(),  # noqa: S311  jitter of retries
             grouping=Grouping(wait=settings.slack.group_wait) if settings.slack else None,
         )
-        self._history = self._remember()
+        self._lead = 0
+        self._history = History.empty(settings.tick)
         self._latest: Cycle | None = None
         self._actions: Counter[tuple[str, str, str]] = Counter()
         self._started = clock.now()
@@ -157,7 +165,13 @@ class Service:
     # --- the loops
 
     def tick(self) -> None:
-        """One walk. Called by the schedule, one at a time."""
+        """One walk, if we lead. Called by the schedule, one at a time."""
+        lease = self.ledger.lease
+        if not lease.leads() and not lease.turn():
+            self._latest = None  # the pages show what the leader keeps
+            return
+        if lease.fence != self._lead:  # a new leader goes on from what the ledger remembers
+            self._lead, self._history = lease.fence, self._remember()
         cycle, self._history = run_cycle(
             self._world, self.policy, self._history, self._clock.now(), self._clock.monotonic
         )
@@ -170,14 +184,17 @@ class Service:
         self._voice.deliver(self._clock.now())
 
     def _plan(self) -> None:
-        tick = self.settings.tick
+        tick, lease = self.settings.tick, self.ledger.lease
         # the first tick finds pages to read: every target is scraped once within its first interval
         self.schedule.every("tick", tick, self.tick, first_after=min(tick, timedelta(seconds=3)))
-        self.schedule.every("deliver", DELIVER_EVERY, self._deliver, first_after=tick)
-        self.schedule.every(
-            "rollup", ROLLUP_EVERY, lambda: self.ledger.rollup(self._clock.now()), first_after=ROLLUP_EVERY
-        )
-        self.schedule.every("prune", PRUNE_EVERY, lambda: self.ledger.prune(self._clock.now()), first_after=PRUNE_EVERY)
+        for name, span, job, first_after in (
+            ("deliver", DELIVER_EVERY, self._deliver, tick),
+            ("rollup", ROLLUP_EVERY, lambda: self.ledger.rollup(self._clock.now()), ROLLUP_EVERY),
+            ("prune", PRUNE_EVERY, lambda: self.ledger.prune(self._clock.now()), PRUNE_EVERY),
+        ):
+            self.schedule.every(name, span, partial(_as_leader, lease, job), first_after=first_after)
+        retry = LeaseTimes().retry
+        self.schedule.every("lease", retry, lease.turn, first_after=retry)
 
     # --- the server
 
@@ -198,7 +215,7 @@ class Service:
         self._server = _Server(config)
         scraping = Forever("scraper", self._scraper.run)
         try:
-            sweep(self._world, self._clock.now())
+            self.ledger.lease.turn()
             scraping.start()
             self._plan()
             self.schedule.start()
@@ -210,6 +227,7 @@ class Service:
             self.schedule.stop()
             scraping.stop()
             self._closing.close()
+            self.ledger.lease.release()
             self.ledger.close()
             listener.close()
 
@@ -218,6 +236,11 @@ class Service:
         self._stopping.set()
         if self._server is not None:
             self._server.should_exit = True
+
+
+def _as_leader(lease: Lease, job: Callable[[], object]) -> None:
+    if lease.leads():
+        job()
 
 
 class _Server(uvicorn.Server):
@@ -268,7 +291,8 @@ def eyes_of(settings: Settings, clock: Clock, closing: ExitStack) -> tuple[Scrap
     providers["kube-state-metrics"] = static(sources.kube_state_metrics, Job.KUBE_STATE)
     kubernetes: KubernetesSource | None = None
     if sources.kubernetes is not None:
-        connect = connection(in_cluster=sources.kubernetes.in_cluster, context=sources.kubernetes.context)
+        connect = connect_of(settings)
+        assert connect is not None
         pods = {
             RoleName(name): PodSelection(**role.pods.model_dump()) for name, role in settings.roles.items() if role.pods
         }
@@ -297,6 +321,12 @@ def eyes_of(settings: Settings, clock: Clock, closing: ExitStack) -> tuple[Scrap
         wanted=WANTED,
     )
     return scraper, FleetEyes(scraper=scraper, prometheus=prometheus, kubernetes=kubernetes, discovery=targets.health)
+
+
+def connect_of(settings: Settings) -> Connect | None:
+    """How to reach the cluster that fleet.yaml names; ``None`` when it names none."""
+    where = settings.sources.kubernetes
+    return None if where is None else connection(in_cluster=where.in_cluster, context=where.context)
 
 
 def secret(path: Path | None) -> Callable[[], str | None]:

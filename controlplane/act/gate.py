@@ -5,8 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from controlplane.clock import Clock, SystemClock
+from controlplane.errors import StoreError
 from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt, Rehearsal
+from controlplane.model.cycle import Stop
 
 Stopped = Callable[[], str | None]
 """Says why nothing may be sent now; ``None`` when it may."""
@@ -57,6 +59,19 @@ def stop_file(path: Path | None) -> Stopped:
         return f"the stop file {path} is there" + (f": {words}" if words else "")
 
     return stopped
+
+
+def ledger_stop(stopped: Callable[[], Stop | None]) -> Stopped:
+    """Stopped while a person has pulled the switch on the pages; a ledger that does not answer counts as stop."""
+
+    def why() -> str | None:
+        try:
+            stop = stopped()
+        except StoreError as problem:
+            return f"whether somebody has stopped us cannot be read, which counts as stop: {problem}"
+        return None if stop is None else f"stopped by {stop.by}: {stop.reason}"[:300]
+
+    return why
 
 
 def any_of(*stops: Stopped) -> Stopped:

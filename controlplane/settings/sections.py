@@ -103,13 +103,15 @@ class HandsMode(StrEnum):
 
     DRY_RUN = "dry-run"
     GITOPS = "gitops"
+    KUBERNETES = "kubernetes"
 
 
 class Hands(Part):
     """How changes are made once they are approved."""
 
     mode: Annotated[HandsMode, Choice(HandsMode)] = HandsMode.DRY_RUN
-    """``dry-run`` writes down what would be done; ``gitops`` writes patch files for a repository."""
+    """``dry-run`` writes down what would be done; ``gitops`` writes patch files for a repository; ``kubernetes`` sets
+    replica bounds live, and writes patch files for all else and for objects that somebody else owns."""
 
     directory: Annotated[Path, LocalPath()] = Path("patches")
     """Folder the patch files go to."""

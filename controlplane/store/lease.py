@@ -66,7 +66,9 @@ class Lease:
     def leads(self) -> bool:
         """Whether we may act now."""
         renewed = self._renewed
-        return renewed is not None and self._monotonic() - renewed < self._times.deadline.total_seconds()
+        if renewed is None or self._database.sqlite:  # there the lock file keeps everybody else out
+            return renewed is not None
+        return self._monotonic() - renewed < self._times.deadline.total_seconds()
 
     def why_not(self) -> str | None:
         """Why nothing may be sent: we do not lead. ``None`` when we do."""
@@ -75,6 +77,8 @@ class Lease:
     def turn(self) -> bool:
         """Renew the lead, or take it when nobody has it. Call it every ``retry``; it never raises."""
         with self._turn:
+            if self._database.sqlite and self._renewed is not None:
+                return True
             begun = self._monotonic()
             try:
                 with self._database.write() as connection:

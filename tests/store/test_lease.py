@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -53,9 +54,19 @@ def test_the_only_one_leads_at_once_and_goes_on(ledger: Ledger) -> None:
     assert lease.why_not() is None
 
 
-def test_whoever_could_not_renew_stops_before_anybody_takes_over(ledger: Ledger) -> None:
-    clock = Seconds()
+def test_a_file_that_nobody_else_can_open_needs_no_renewing(tmp_path: Path) -> None:
+    ledger, clock = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}"), Seconds()
     lease = a_lease(ledger, "a", clock)
+    lease.turn()
+    clock.now += 1000 * LEASE
+    assert lease.leads() and lease.turn() and lease.fence == 1
+    ledger.close()
+
+
+@pytest.mark.real
+def test_whoever_could_not_renew_stops_before_anybody_takes_over(shared: Ledger) -> None:
+    clock = Seconds()
+    lease = a_lease(shared, "a", clock)
     lease.turn()
     clock.now += DEADLINE - 0.1
     assert lease.leads()
