@@ -14,10 +14,10 @@ from controlplane.settings.load import examine, load_with_lines
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
-def objects(fleet: str, kind: str | None = None) -> Iterator[dict[str, Any]]:
+def objects(fleet: str, kind: str | None = None, part: str = "base") -> Iterator[dict[str, Any]]:
     path = EXAMPLES / f"{fleet}.yaml"
     for name, text in files(load_with_lines(path), path.read_text(encoding="utf-8")).items():
-        if name.startswith("manifests/controlplane/"):
+        if name.startswith(f"manifests/controlplane/{part}/"):
             for document in yaml.safe_load_all(text):
                 if kind in {None, document["kind"]}:
                     yield document
@@ -28,8 +28,13 @@ def only(kind: str) -> dict[str, Any]:
     return found
 
 
+def rights(fleet: str, overlay: str = "base") -> dict[str, list[dict[str, Any]]]:
+    """Rules by namespace."""
+    return {o["metadata"]["namespace"]: o["rules"] for o in objects(fleet, "Role", overlay)}
+
+
 def test_rights_are_to_read_in_the_namespaces_the_fleet_names() -> None:
-    roles = {o["metadata"]["namespace"]: o["rules"] for o in objects("mixed-fleet", "Role")}
+    roles = rights("mixed-fleet")
     assert sorted(roles) == ["llm-batch", "llm-planner", "llm-workers", "ray"]
     for rules in roles.values():
         for rule in rules:
@@ -38,8 +43,45 @@ def test_rights_are_to_read_in_the_namespaces_the_fleet_names() -> None:
             assert "*" not in rule["resources"] + rule["apiGroups"]
 
 
-def test_there_are_no_rights_across_the_cluster() -> None:
-    assert not [o for o in objects("mixed-fleet") if o["kind"].startswith("ClusterRole")]
+def test_across_the_cluster_only_nodes_are_read() -> None:
+    (role,) = objects("mixed-fleet", "ClusterRole")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]
+
+
+def test_the_apply_overlay_adds_patch_on_named_objects_and_nothing_else() -> None:
+    for rules in rights("reference-fleet", "overlays/apply").values():
+        assert rules == [
+            {
+                "apiGroups": ["keda.sh"],
+                "resources": ["scaledobjects"],
+                "resourceNames": ["planner", "worker"],
+                "verbs": ["patch"],
+            },
+            {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["llm"], "verbs": ["get"]},
+        ]
+
+
+def test_every_file_is_listed_and_the_overlays_stand_on_the_base() -> None:
+    path = EXAMPLES / "reference-fleet.yaml"
+    made = files(load_with_lines(path), path.read_text(encoding="utf-8"))
+    root = "manifests/controlplane/"
+    for folder in ("base", "overlays/observe", "overlays/apply"):
+        there = {n.rsplit("/", 1)[1] for n in made if n.rsplit("/", 1)[0] == root + folder} - {"kustomization.yaml"}
+        listed = yaml.safe_load(made[f"{root}{folder}/kustomization.yaml"])["resources"]
+        assert set(listed) - {"../../base"} == there
+        assert ("../../base" in listed) is (folder != "base")
+
+
+def test_on_postgresql_two_share_the_ledger_and_one_may_go_at_a_time() -> None:
+    text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
+    text += "store: {url: postgresql://fleet@db.llm:5433/fleet}\n"
+    made = files(examine(text.encode(), file="/etc/f.yaml", folder=Path("/etc")), text)
+    (deployment,) = yaml.safe_load_all(made["manifests/controlplane/base/deployment.yaml"])
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]["type"]) == (2, "RollingUpdate")
+    (budget,) = yaml.safe_load_all(made["manifests/controlplane/base/disruption.yaml"])
+    assert budget["spec"]["maxUnavailable"] == 1
+    (policy,) = yaml.safe_load_all(made["manifests/controlplane/base/network.yaml"])
+    assert {p["port"] for p in policy["spec"]["egress"][1]["ports"]} == {443, 5433, 6443, 9090}
 
 
 def test_a_namespace_gets_rights_to_the_kinds_its_roles_use() -> None:
@@ -74,7 +116,7 @@ def test_fleet_yaml_travels_whole_and_a_change_restarts_the_pod() -> None:
     text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
     assert only("ConfigMap")["data"]["fleet.yaml"] == text
     loaded = load_with_lines(EXAMPLES / "reference-fleet.yaml")
-    before, after = (files(loaded, t)["manifests/controlplane/deployment.yaml"] for t in (text, text + "# more\n"))
+    before, after = (files(loaded, t)["manifests/controlplane/base/deployment.yaml"] for t in (text, text + "# more\n"))
     assert before != after
 
 
@@ -95,7 +137,7 @@ def test_a_secret_beside_other_things_does_not_hide_them() -> None:
     text = text.replace("/run/secrets/controlplane/slack", "/run/secrets/slack")
     text = text.replace("/run/secrets/controlplane/token", "token")
     made = files(examine(text.encode(), file="/etc/f.yaml", folder=Path("/etc")), text)
-    documents = yaml.safe_load_all(made["manifests/controlplane/deployment.yaml"])
+    documents = yaml.safe_load_all(made["manifests/controlplane/base/deployment.yaml"])
     (deployment,) = (d for d in documents if d["kind"] == "Deployment")
     mounts = deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
     assert [(m["mountPath"], m["subPath"]) for m in mounts if m["name"].startswith("secrets-")] == [

@@ -1,117 +1,67 @@
-"""The control plane itself in Kubernetes: what it runs as, what it may read, and nothing more.
+"""The control plane itself in Kubernetes: one pod with its ledger in a file, or two that share a PostgreSQL.
 
-Read only: one Role per namespace that fleet.yaml names, no cluster-wide rights, no secrets, no verb that
-changes anything (changes leave as patch files). Pod Security ``restricted``.
+Pod Security ``restricted``: nobody in particular, nothing writable but its home, no capability.
 """
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from controlplane import __version__
 from controlplane.errors import Problem, SettingsError
-from controlplane.generate.text import yaml_text
+from controlplane.generate.manifests.things import LABELS, NAME, NAMESPACE, Manifest, thing
+from controlplane.generate.request import Request
 from controlplane.settings.names import is_loopback
 from controlplane.settings.schema import Settings
 
-NAME = NAMESPACE = "llm-controlplane"
 HOME = "/var/lib/controlplane"
 """Working folder: the ledger and the patch files live here, fleet.yaml is mounted into it."""
 SECRET = f"{NAME}-secrets"
-LABELS = {"app.kubernetes.io/name": NAME}
-READ = ["get", "list", "watch"]
 SHARED = {Path(HOME), Path("/run/secrets"), Path("/var/run/secrets"), Path("/")}
 """Folders that hold more than our secrets: the ledger, the service account's token."""
 
-_KINDS = {
-    "Deployment": ("apps", "deployments"),
-    "StatefulSet": ("apps", "statefulsets"),
-    "LeaderWorkerSet": ("leaderworkerset.x-k8s.io", "leaderworkersets"),
-    "RayService": ("ray.io", "rayservices"),
-    "ScaledObject": ("keda.sh", "scaledobjects"),
-}
+
+def replicas(settings: Settings) -> int:
+    """A SQLite file has one owner. On PostgreSQL a second process waits to take over."""
+    return 2 if settings.store.url.startswith("postgresql") else 1
 
 
-def manifests(settings: Settings, source: str, raw: str, folder: Path) -> Mapping[str, str]:
-    """File name → text; nothing for a fleet that names no cluster. ``folder`` is where fleet.yaml lies.
-
-    Raises:
-        SettingsError: nobody outside the pod could reach the service as it is set up.
-    """
-    if settings.sources.kubernetes is None:
-        return {}
-    if is_loopback(settings.serve.host):
-        what = f"{settings.serve.host} cannot be reached inside a pod, not even by its probes"
+def refuse_unreachable(request: Request) -> None:
+    """Raises ``SettingsError`` when nobody outside the pod could reach the service as it is set up."""
+    host = request.settings.serve.host
+    if is_loopback(host):
+        what = f"{host} cannot be reached inside a pod, not even by its probes"
         fix = "write serve: {host: 0.0.0.0, token_file: /run/secrets/controlplane/token}"
-        raise SettingsError([Problem(file=source, line=None, key="serve.host", what=what, fix=fix)])
-    made: dict[str, list[object]] = {
-        "namespace.yaml": [_namespace()],
-        "configmap.yaml": [_configmap(raw)],
-        "deployment.yaml": [_claim(), _deployment(settings, raw, folder)],
-        "rbac.yaml": [_account(), *_rights(settings)],
-        "service.yaml": [_service(settings)],
-    }
-    return {name: yaml_text(source, *documents) for name, documents in made.items()}
+        raise SettingsError([Problem(file=request.source, line=None, key="serve.host", what=what, fix=fix)])
 
 
-def _object(api: str, kind: str, name: str, namespace: str | None = NAMESPACE) -> dict[str, object]:
-    place = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, **place, "labels": dict(LABELS)}}
-
-
-def _namespace() -> object:
-    made = _object("v1", "Namespace", NAMESPACE, None)
+def namespace() -> Manifest:
+    """Ours, where nothing may run that is not restricted."""
     labels = {**LABELS, "pod-security.kubernetes.io/enforce": "restricted"}
-    return {**made, "metadata": {"name": NAMESPACE, "labels": labels}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
 
 
-def _configmap(raw: str) -> object:
-    return {**_object("v1", "ConfigMap", NAME), "data": {"fleet.yaml": raw}}
+def configmap(raw: str) -> Manifest:
+    """fleet.yaml as it was written."""
+    return thing("v1", "ConfigMap", data={"fleet.yaml": raw})
 
 
-def _account() -> object:
-    return {**_object("v1", "ServiceAccount", NAME), "automountServiceAccountToken": False}
-
-
-def _rights(settings: Settings) -> list[object]:
-    """A Role and its binding in each namespace that a role lives in."""
-    wanted: dict[str, set[str]] = {}
-    for role in settings.roles.values():
-        for ref in (role.scaled_object, role.workload):
-            if ref is not None:
-                wanted.setdefault(ref.namespace, set()).add(ref.kind)
-        if role.pods is not None:
-            wanted.setdefault(role.pods.namespace, set())
-    made: list[object] = []
-    for namespace, kinds in sorted(wanted.items()):
-        rules = [
-            {"apiGroups": [""], "resources": ["pods"], "verbs": READ},
-            {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": READ},
-            *({"apiGroups": [g], "resources": [r], "verbs": READ} for g, r in sorted(_KINDS[k] for k in kinds)),
-        ]
-        made.append({**_object("rbac.authorization.k8s.io/v1", "Role", NAME, namespace), "rules": rules})
-        made.append(
-            {
-                **_object("rbac.authorization.k8s.io/v1", "RoleBinding", NAME, namespace),
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME},
-                "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
-            }
-        )
-    return made
-
-
-def _service(settings: Settings) -> object:
+def service(settings: Settings) -> Manifest:
+    """The pages, the API and ``/metrics``."""
     ports = [{"name": "http", "port": settings.serve.port, "targetPort": "http"}]
-    return {**_object("v1", "Service", NAME), "spec": {"selector": dict(LABELS), "ports": ports}}
+    return thing("v1", "Service", spec={"selector": dict(LABELS), "ports": ports})
 
 
-def _claim() -> object:
+def claim() -> Manifest:
+    """Where the ledger's file lies."""
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
-    return {**_object("v1", "PersistentVolumeClaim", NAME), "spec": spec}
+    return thing("v1", "PersistentVolumeClaim", spec=spec)
 
 
-def _deployment(settings: Settings, raw: str, folder: Path) -> object:
-    mounts, volumes = _secret_files(settings, folder)
+def deployment(request: Request) -> Manifest:
+    """The pods."""
+    settings, count = request.settings, replicas(request.settings)
+    mounts, volumes = _secret_files(settings, request.folder)
+    home = {"persistentVolumeClaim": {"claimName": NAME}} if count == 1 else {"emptyDir": {"sizeLimit": "1Gi"}}
     container = {
         "name": "controlplane",
         "image": f"{NAME}:{__version__}",
@@ -146,21 +96,21 @@ def _deployment(settings: Settings, raw: str, folder: Path) -> object:
         "terminationGracePeriodSeconds": 30,
         "containers": [container],
         "volumes": [
-            {"name": "home", "persistentVolumeClaim": {"claimName": NAME}},
+            {"name": "home", **home},
             {"name": "settings", "configMap": {"name": NAME}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
             *volumes,
         ],
     }
-    digest = hashlib.sha256(raw.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(request.raw.encode()).hexdigest()[:16]
     template = {"metadata": {"labels": dict(LABELS), "annotations": {"llm-controlplane/settings": digest}}, "spec": pod}
     spec = {
-        "replicas": 1,
-        "strategy": {"type": "Recreate"},  # one writer of the ledger at a time
+        "replicas": count,
+        "strategy": {"type": "Recreate" if count == 1 else "RollingUpdate"},  # a file has one writer at a time
         "selector": {"matchLabels": dict(LABELS)},
         "template": template,
     }
-    return {**_object("apps/v1", "Deployment", NAME), "spec": spec}
+    return thing("apps/v1", "Deployment", spec=spec)
 
 
 def _secret_files(settings: Settings, folder: Path) -> tuple[list[object], list[object]]:
