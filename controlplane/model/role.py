@@ -132,6 +132,8 @@ class ReplicaView:
     version: str | None = None
     """Version window told from its page, such as ``≥0.32``; exact where the engine says so."""
     fault: str | None = None
+    gpus: float | None = None
+    """Whole GPUs it is charged for, where that is not simply what fleet.yaml says: slices share their GPU fairly."""
     kv_tokens: float | None = None
     """Tokens its KV cache holds, as the engine says."""
     values: Mapping[Reading, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -31,7 +31,7 @@ from controlplane.observe.roles import (
     tokens_per_second,
 )
 from controlplane.observe.windows import Tick
-from controlplane.observe.world import World
+from controlplane.observe.world import World, node_of
 from controlplane.promql.metric import Signal
 
 __all__ = ["History", "assemble"]
@@ -58,6 +58,7 @@ def assemble(
         history = History.empty(history.step, history.span, stale_after=history.stale_after)
     ticks = (*(t for t in history.ticks if t >= now - history.span), now)
     world = World.read(history, sighting, roles, now)
+    world.worth = {node.name: node.fair(gpus.get(node.product)) for node in world.nodes}
     views: dict[RoleName, RoleView] = {}
     pasts: dict[RoleName, RolePast] = {}
     for spec in roles:
@@ -95,7 +96,7 @@ def _role(
     values |= gpu_readings(held, counted)
     values |= replica_counts(seen, counted, workload)
     tokens = tokens_per_second(past.flows, now, history.step) if seen else _sampled_tokens(sample, values)
-    values |= dollars(spec, seen, workload, values, tokens)
+    values |= dollars(spec, seen, workload, values, tokens, fair=world.fair(spec, seen))
 
     facts = Facts(
         spec=spec,
@@ -129,6 +130,7 @@ def _replicas(
         return sample.replicas if sample else ()
     views: list[ReplicaView] = []
     taken: set[str] = set()
+    whole = spec.gpus.equivalents
     for replica in seen:
         target = replica.scrape.target
         name = replica.name
@@ -144,11 +146,12 @@ def _replicas(
                 state=replica.state,
                 at=replica.scrape.at if replica.state is ReplicaState.READY else None,
                 started=replica.started,
-                node=dict(target.labels).get("node"),
+                node=node_of(replica),
                 url=target.url,
                 engine=spec.engine,
                 version=replica.version,
                 fault=replica.fault,
+                gpus=None if whole is None or not spec.gpus.mig else whole * world.fair(spec, [replica]),
                 kv_tokens=replica.kv_tokens,
                 values=values,
             )

@@ -11,7 +11,7 @@ from math import fsum
 from controlplane.model.gpu import GpuKind, GpuNode
 from controlplane.model.money import Bill, Bucket, Charge, Delivery, TokenKind
 from controlplane.model.reading import Reading
-from controlplane.model.role import Phase, RoleView
+from controlplane.model.role import Phase, ReplicaView, RoleView
 from controlplane.observe.gpus import NodeDevices, PodKey
 
 QUIET = timedelta(minutes=5)
@@ -32,7 +32,7 @@ def gpu_nodes(
             name = replica.node or ""
             if specs.setdefault(name, view).spec.gpus.type != view.spec.gpus.type:
                 unknown.add(name)  # two kinds of GPU on one machine: no single price is right
-            ours[name] = ours.get(name, 0.0) + (view.spec.gpus.equivalents or 0.0)
+            ours[name] = ours.get(name, 0.0) + (gpus_of(view, replica) or 0.0)
     mine = frozenset(_pods(views))
     nodes = []
     exporters = {node.name: node for node in shown}
@@ -54,6 +54,11 @@ def gpu_nodes(
             )
         )
     return tuple(nodes)
+
+
+def gpus_of(view: RoleView, replica: ReplicaView) -> float | None:
+    """Whole GPUs a replica is charged for: what was seen, else what fleet.yaml says."""
+    return view.spec.gpus.equivalents if replica.gpus is None else replica.gpus
 
 
 def bill(views: Sequence[RoleView], nodes: Sequence[GpuNode]) -> Bill:

@@ -34,6 +34,11 @@ class NodeDevices:
     """Whole GPUs."""
     devices: tuple[HeldDevice, ...]
 
+    def fair(self, kind: GpuKind | None) -> float:
+        """What a slice's share is worth here, at most 1: 3g.40gb and two 2g.20gb would add up to 1.07 of their GPU."""
+        total = sum(_share(device.profile, kind) for device in self.devices)
+        return min(1.0, self.count / total) if total else 1.0
+
     def held(self, kind: GpuKind | None, *, except_by: frozenset[PodKey]) -> float:
         """GPUs that pods hold, but for those of ``except_by``; a shared device counts in equal parts."""
         total = 0.0
@@ -41,7 +46,7 @@ class NodeDevices:
             others = sum(1 for namespace, pod in device.pods if not _is_one_of(namespace, pod, except_by))
             if others:
                 total += _share(device.profile, kind) * others / len(device.pods)
-        return total
+        return total * self.fair(kind)
 
 
 def nodes_on(layout: Layout) -> tuple[NodeDevices, ...]:

@@ -158,8 +158,13 @@ def dollars(
     workload: WorkloadSighting | None,
     values: Mapping[Reading, float],
     tokens: float | None,
+    *,
+    fair: float = 1.0,
 ) -> dict[Reading, float]:
-    """Spend of the GPUs held, and per million tokens delivered where any were."""
+    """Spend of the GPUs held, and per million tokens delivered where any were.
+
+    ``fair``: what a slice's share is worth on the machines the role runs on.
+    """
     price = spec.dollars_per_replica
     held: float | None = None
     if workload is not None and workload.ready is not None and workload.pending is not None:
@@ -172,6 +177,7 @@ def dollars(
         held = values[Reading.REPLICAS_READY] + values.get(Reading.REPLICAS_PENDING, 0.0)
     if price is None or held is None:
         return {}
+    price *= fair
     out = {Reading.DOLLARS_PER_HOUR: held * price}
     if tokens is not None and tokens > 0:
         out[Reading.DOLLARS_PER_MTOK] = held * price / (tokens * 3600 / 1e6)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import fsum
 
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
@@ -27,6 +28,8 @@ class World:
     devices: dict[PodKey, list[Device]] = field(default_factory=dict)
     nodes: list[NodeDevices] = field(default_factory=list)
     """Machines that exporters show."""
+    worth: dict[str, float] = field(default_factory=dict)
+    """Machine → what a slice's share is worth there."""
     pods: dict[str, list[PodKey]] = field(default_factory=dict)
     """Pod name → its keys, for targets whose namespace nobody told us."""
     workloads: dict[RoleName, WorkloadSighting] = field(default_factory=dict)
@@ -130,6 +133,12 @@ class World:
             )
         )
 
+    def fair(self, spec: RoleSpec, seen: Sequence[ReplicaSeen]) -> float:
+        """What a slice's share is worth to a role, mean over its replicas' machines; 1 for whole GPUs."""
+        if spec.gpus.mig is None or not seen:
+            return 1.0
+        return fsum(self.worth.get(node_of(replica) or "", 1.0) for replica in seen) / len(seen)
+
     def held_by(self, replica: ReplicaSeen) -> list[Device] | None:
         """GPUs of a replica's pod; a pod name without namespace must be unique to count."""
         labels = dict(replica.scrape.target.labels)
@@ -141,6 +150,11 @@ class World:
             return self.devices.get((namespace, pod)) or self.devices.get(("", pod))
         known = self.pods.get(pod, [])
         return self.devices[known[0]] if len(known) == 1 else None
+
+
+def node_of(replica: ReplicaSeen) -> str | None:
+    """Machine a replica runs on, where discovery says it."""
+    return dict(replica.scrape.target.labels).get("node")
 
 
 def _merged(first: WorkloadSighting, second: WorkloadSighting | None) -> WorkloadSighting:

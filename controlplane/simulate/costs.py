@@ -60,6 +60,8 @@ LLAMA_70B_FP8_2XH100 = StepCost(t0=10.75, w=5.96, g=0.08034, a=1.28e-6, k=6.42e-
 """16-bit KV cache; with FP8 it is the measured row (k 3.21e-5, 411 k tokens)."""
 LLAMA_8B_A100 = StepCost(t0=7.98, w=3.81, g=0.05465, a=2.90e-6, k=8.37e-5, b=0.0040, kv_tokens=407_000)
 LLAMA_8B_H100 = StepCost(t0=2.213, w=4.378, g=0.01951, a=8.04e-7, k=4.13e-5, b=0.0070, kv_tokens=407_000)
+QWEN_32B_FP8_H100 = StepCost(t0=5.2, w=10.6, g=0.0370, a=1.10e-6, k=6.60e-5, b=0.0070, kv_tokens=150_000)
+"""One H100: not fitted, scaled from the 70B row by size and by the one GPU."""
 LLAMA_8B_L40S = StepCost(t0=12.68, w=10.16, g=0.06096, a=3.06e-6, k=1.92e-4, b=0.0195, kv_tokens=188_000)
 ENCODER_600M_L40 = StepCost(t0=3.5, w=1.6, g=0.0075, a=4.0e-7, k=0.0, kv_tokens=131_072)
 """A 0.6 B embedding or reranking model: not fitted, scaled from its size and the GPU's peak."""

@@ -8,10 +8,9 @@ slicing has a row per pod, each with the whole GPU's numbers.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from controlplane.simulate.deployment import Pod
 from controlplane.simulate.exposition import Page, labels_text
 from controlplane.simulate.fleet import Fleet
-from controlplane.simulate.nodes import SLICES, Node
+from controlplane.simulate.nodes import Node
 from controlplane.simulate.shape import GPUS, GpuModel
 
 MIB = 2**20
@@ -29,7 +28,9 @@ class _Gpu:
     """Share of its memory that is in use."""
     energy_mj: float
     part: float
-    """Size against the whole GPU."""
+    """Its memory against the whole GPU's."""
+    xid: int = 0
+    """Last XID error of the GPU."""
 
     @property
     def watts(self) -> float:
@@ -91,6 +92,8 @@ _FIELDS = (
            "Framebuffer memory used (in MiB).", lambda g: g.used, MIB),
     _Field("DCGM_FI_DEV_FB_RESERVED", "DCGM_FI_DEV_FB_RESERVED_BYTES", "gauge",
            "Framebuffer memory reserved (in MiB).", lambda g: round(616 * g.part), MIB),
+    _Field("DCGM_FI_DEV_XID_ERRORS", "DCGM_FI_DEV_XID_ERROR", "gauge",
+           "Value of the last XID error encountered.", lambda g: g.xid),
     _Field("DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS", "DCGM_FI_DEV_ROW_REMAP_UNCORRECTABLE_TOTAL", "counter",
            "Number of remapped rows for uncorrectable errors", lambda _: 0),
     _Field("DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS", "DCGM_FI_DEV_ROW_REMAP_CORRECTABLE_TOTAL", "counter",
@@ -117,7 +120,7 @@ def dcgm_page(fleet: Fleet, node: Node) -> str:
     values: list[float] = []
     rows = [(text, gpu) for place in node.places for text, gpu in _rows(fleet, node, *place)]
     for field in _FIELDS:
-        if node.shape.mig is not None and not field.slices:
+        if node.shape.mig and not field.slices:
             continue
         name = field.new if new else field.old
         page.family(name, field.kind, field.help)
@@ -127,23 +130,58 @@ def dcgm_page(fleet: Fleet, node: Node) -> str:
     return page.fill(values)
 
 
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A pod that holds the device, or part of it."""
+
+    namespace: str
+    pod: str
+    container: str
+    share: float
+    number: int
+
+
+def _holders(fleet: Fleet, node: Node, gpu: int, slice_id: int | None) -> list[_Holder]:
+    place = (gpu, slice_id)
+    ours = [
+        _Holder(pod.role.namespace, pod.name, "vllm", seat.share, pod.number)
+        for pod in fleet.pods
+        if pod.node is node
+        for seat in pod.seats
+        if (seat.gpu, seat.slice_id) == place
+    ]
+    others = [
+        _Holder(b.pod.namespace, b.pod.name, "main", seat.share, 0)
+        for b in fleet.bystanders
+        if b.node is node
+        for seat in b.seats
+        if (seat.gpu, seat.slice_id) == place
+    ]
+    return ours + others
+
+
 def _rows(fleet: Fleet, node: Node, gpu: int, slice_id: int | None) -> list[tuple[str, _Gpu]]:
-    pods = [p for p in fleet.pods if p.node is node and any((s.gpu, s.slice_id) == (gpu, slice_id) for s in p.seats)]
+    holders = _holders(fleet, node, gpu, slice_id)
     busy, reading, computing = fleet.gpu_activity(node, gpu, slice_id)
+    profile = node.profile(slice_id)
     seen = _Gpu(
         model=GPUS[node.shape.gpu],
         busy=busy,
         reading=reading,
         computing=computing,
-        held=MEMORY_HELD
-        * min(1.0, sum(s.share for p in pods for s in p.seats if (s.gpu, s.slice_id) == (gpu, slice_id))),
+        held=MEMORY_HELD * min(1.0, sum(holder.share for holder in holders)),
         energy_mj=node.energy_mj.get(gpu, 0.0),
-        part=1.0 if slice_id is None else 1 / SLICES,
+        part=1.0 if profile is None else MEMORY_EIGHTHS[profile[0]] / 8,
+        xid=node.xid.get(gpu, 0),
     )
-    return [(_labels(node, gpu, slice_id, pod), seen) for pod in pods] or [(_labels(node, gpu, slice_id, None), seen)]
+    return [(_labels(node, gpu, slice_id, holder), seen) for holder in holders or (None,)]
 
 
-def _labels(node: Node, gpu: int, slice_id: int | None, pod: Pod | None) -> str:
+MEMORY_EIGHTHS = {"1": 1, "2": 2, "3": 4, "4": 4, "7": 8}
+"""Memory of a slice by its compute sevenths."""
+
+
+def _labels(node: Node, gpu: int, slice_id: int | None, holder: _Holder | None) -> str:
     new = node.shape.dcgm >= "4.9"
     pairs = [
         ("gpu", str(gpu)),
@@ -153,20 +191,20 @@ def _labels(node: Node, gpu: int, slice_id: int | None, pod: Pod | None) -> str:
         ("modelName", GPUS[node.shape.gpu].name),
     ]
     if slice_id is not None:
-        pairs += [("GPU_I_PROFILE", node.shape.mig or ""), ("GPU_I_ID", str(slice_id))]
+        pairs += [("GPU_I_PROFILE", node.profile(slice_id) or ""), ("GPU_I_ID", str(slice_id))]
     pairs += [
         ("hostname" if new else "Hostname", node.shape.name),
         ("DCGM_FI_SYSTEM_DRIVER_VERSION" if new else "DCGM_FI_DRIVER_VERSION", "580.95.05"),
     ]
-    if pod is not None:
+    if holder is not None:
         prefix = "" if node.shape.honor_labels else "exported_"
         pairs += [
-            (f"{prefix}container", "vllm"),
-            (f"{prefix}namespace", pod.role.namespace),
-            (f"{prefix}pod", pod.name),
+            (f"{prefix}container", holder.container),
+            (f"{prefix}namespace", holder.namespace),
+            (f"{prefix}pod", holder.pod),
         ]
-        if pod.role.gpus_per_replica < 1:
-            pairs.append(("vgpu", str(pod.number)))
+        if holder.share < 1:
+            pairs.append(("vgpu", str(holder.number)))
     return labels_text(pairs, order=False)
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from controlplane.simulate.shape import ClusterShape, RoleShape
 
-PRICES = {"h100-pcie-80gb": 2.50, "a100-pcie-80gb": 1.35, "l40-48gb": 1.00}
+PRICES: Mapping[str, float] = {"h100-pcie-80gb": 2.50, "a100-pcie-80gb": 1.35, "l40-48gb": 1.00}
 """$ per GPU-hour of the reference fleet."""
 
 PROMISED: Mapping[str, dict[str, str]] = {
@@ -28,12 +28,19 @@ no more: what cures it is its KV cache, not another $5.00 an hour."""
 
 
 def fleet_yaml(
-    cluster: ClusterShape, *, targets_file: Path, patches: Path, store: str, port: int, modes: Mapping[str, str]
+    cluster: ClusterShape,
+    *,
+    targets_file: Path,
+    patches: Path,
+    store: str,
+    port: int,
+    modes: Mapping[str, str],
+    prices: Mapping[str, float] = PRICES,
 ) -> str:
     """The text of the file. ``modes`` is the ladder of trust by role; ``propose`` where it says nothing."""
     document = {
         "fleet": "demo",
-        "prices": PRICES,
+        "prices": dict(prices),
         "sources": {"targets_file": str(targets_file), "scrape_interval": "15s"},
         "tick": "15s",
         "roles": {role.name: _role(role, modes.get(role.name, "propose")) for role in cluster.roles},
@@ -60,6 +67,8 @@ def _role(role: RoleShape, mode: str) -> dict[str, Any]:
         "workload": f"{role.namespace}/{role.name}",
         "mode": mode,
     }
+    if role.phase != "both":
+        declared["phase"] = role.phase
     if role.name in PROMISED:
         declared["slo"] = PROMISED[role.name]
     if "FP8" in role.model.upper() or role.name == "planner":

@@ -1,12 +1,15 @@
 """The whole simulated fleet: traffic goes to the replicas, the autoscaler moves them, time is told to it."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 
 from controlplane.simulate.autoscaler import SYNC, ScaledObject
+from controlplane.simulate.bystanders import seat
 from controlplane.simulate.deployment import Deployment, Phase, Pod, with_kv_cache_dtype
 from controlplane.simulate.nodes import Node
-from controlplane.simulate.replica import Request
+from controlplane.simulate.relay import Relay
+from controlplane.simulate.replica import Replica, Request
 from controlplane.simulate.shape import GPUS, ClusterShape
 from controlplane.simulate.traffic import NETWORK, Call, Story, Traffic
 
@@ -26,6 +29,7 @@ class Fleet:
         self.at = 0.0
         """Seconds since the start."""
         self.nodes = tuple(Node(shape=n) for n in cluster.nodes)
+        self.bystanders = seat(cluster.bystanders, self.nodes)
         self.deployments = {r.name: Deployment(r, self.nodes, rng) for r in cluster.roles}
         self.scaled_objects = {
             r.name: ScaledObject(r.min, r.max, queue_target=r.queue_target, in_flight_target=r.in_flight_target)
@@ -36,7 +40,9 @@ class Fleet:
         """Per pod the shares of the exporters' last interval: busy, memory bus busy, tensor cores busy."""
         self._measured: dict[Pod, tuple[float, float, float]] = {}
         self._story = story
-        self._homes: dict[str, Pod] = {}
+        self._relay = Relay(cluster.split)
+        self._homes: dict[tuple[str, str], Pod] = {}
+        """Role and session → the pod that has its prefix."""
         self._backlog: list[tuple[str, Request]] = []
         self._pods_made = 0
         self._next_control = 0.0
@@ -73,20 +79,29 @@ class Fleet:
         """Serve until ``until``, which is so near that no answer can cause a call before it."""
         for at, call in self.traffic.calls(until):
             self._route(at, call)
+        following: list[Call] = []
         for pod in self.pods:
             if pod.engine is not None:
                 pod.engine.advance(until)
-                self._collect(pod)
+                following += self._collect(pod.engine)
+        for call in following:
+            self._send(until, call)
         self.at = until
 
-    def _collect(self, pod: Pod) -> None:
-        engine = pod.engine
-        if engine is not None and engine.done:
-            for request in engine.done:
+    def _collect(self, engine: Replica) -> Iterator[Call]:
+        """Answers go to their callers; yields what another pool must go on with."""
+        for request in engine.done:
+            call = self._relay.then(request)
+            if call is None:
                 self.traffic.answered(request)
-            engine.done.clear()
+            else:
+                yield call
+        engine.done.clear()
 
     def _route(self, at: float, call: Call) -> None:
+        self._send(at, self._relay.first(call))
+
+    def _send(self, at: float, call: Call) -> None:
         ready = self.deployments[call.role].ready
         if not ready:
             self._backlog.append((call.role, call.request))
@@ -95,11 +110,12 @@ class Fleet:
             assert pod.engine is not None
             pod.engine.advance(at)
         best = min(ready, key=_load)
-        home = self._homes.get(call.request.session)
+        whose = (call.role, call.request.session)
+        home = self._homes.get(whose)
         if home is not None and home.phase is Phase.READY and _load(home) <= _load(best) + SLACK:
             best = home
         if call.request.output:
-            self._homes[call.request.session] = best
+            self._homes[whose] = best
         assert best.engine is not None
         best.engine.enqueue(call.request, at)
 
@@ -122,7 +138,7 @@ class Fleet:
             deployment.lost.clear()
         waiting, self._backlog = self._backlog, []
         for name, request in waiting:
-            self._route(self.at, Call(name, request))
+            self._send(self.at, Call(name, request))
         if len(self._homes) > 20_000:
             self._homes.clear()
 
@@ -157,16 +173,15 @@ class Fleet:
     def gpu_activity(self, node: Node, gpu: int, slice_id: int | None = None) -> tuple[float, float, float]:
         """Busy, memory bus and tensor shares of a GPU, or of one slice; pods that share it add up."""
         busy = reading = computing = 0.0
-        for pod in self.pods:
-            if pod.node is not node or pod not in self.activity:
-                continue
-            for seat in pod.seats:
-                if seat.gpu == gpu and slice_id in (None, seat.slice_id):
-                    part = 1 / 7 if seat.slice_id is not None and slice_id is None else 1.0
-                    shares = self.activity[pod]
-                    busy += shares[0] * part
-                    reading += shares[1] * part
-                    computing += shares[2] * part
+        held = [(s, self.activity[p]) for p in self.pods if p.node is node and p in self.activity for s in p.seats]
+        held += [(s, (b.pod.busy,) * 3) for b in self.bystanders if b.node is node for s in b.seats]
+        for place, shares in held:
+            if place.gpu == gpu and slice_id in (None, place.slice_id):
+                profile = node.profile(place.slice_id)
+                part = int(profile[0]) / 7 if profile is not None and slice_id is None else 1.0
+                busy += shares[0] * part
+                reading += shares[1] * part
+                computing += shares[2] * part
         return min(1.0, busy), min(1.0, reading), min(1.0, computing)
 
 

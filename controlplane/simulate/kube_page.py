@@ -1,8 +1,11 @@
 """The page of kube-state-metrics for the simulated cluster: Deployments, HPAs, pods and nodes."""
 
-from controlplane.simulate.deployment import Deployment, Phase, Pod
+from collections import Counter
+
+from controlplane.simulate.deployment import Deployment
 from controlplane.simulate.exposition import Page, labels_text
 from controlplane.simulate.fleet import Fleet
+from controlplane.simulate.kube_pods import KubePod, kube_pods, resource_name
 
 PHASES = ("Pending", "Succeeded", "Failed", "Unknown", "Running")
 
@@ -128,59 +131,56 @@ def _autoscalers(writer: _Writer, fleet: Fleet) -> None:
 
 
 def _pods(writer: _Writer, fleet: Fleet) -> None:
-    pods = fleet.pods
-    base = {p: {"namespace": p.role.namespace, "pod": p.name, "uid": p.uid} for p in pods}
-    writer.family("kube_pod_info", "[STABLE] Information about pod.", [(_info(fleet, p, base[p]), 1) for p in pods])
+    pods = list(kube_pods(fleet))
+    addresses = {node.shape.name: f"10.0.0.{i + 10}" for i, node in enumerate(fleet.nodes)}
+    writer.family("kube_pod_info", "[STABLE] Information about pod.", [(_info(p, addresses), 1) for p in pods])
     writer.family(
         "kube_pod_status_phase",
         "[STABLE] The pods current phase.",
-        [({**base[p], "phase": phase}, float(_phase(p) == phase)) for p in pods for phase in PHASES],
+        [({**p.labels, "phase": phase}, float(p.phase == phase)) for p in pods for phase in PHASES],
     )
     writer.family(
         "kube_pod_status_ready",
         "[STABLE] Describes whether the pod is ready to serve requests.",
         [
-            ({**base[p], "condition": condition}, float(condition == str(p.phase is Phase.READY).lower()))
+            ({**p.labels, "condition": condition}, float(condition == str(p.ready).lower()))
             for p in pods
             for condition in ("true", "false", "unknown")
         ],
     )
-    requests: list[tuple[dict[str, str], float]] = []
-    for pod in pods:
-        resource = "nvidia_com_gpu" if pod.role.mig is None else f"nvidia_com_mig_{pod.role.mig.replace('.', '_')}"
-        node = pod.node.shape.name if pod.node is not None else ""
-        labels = {**base[pod], "container": "vllm", "node": node, "resource": resource, "unit": "integer"}
-        requests.append((labels, max(1, round(pod.role.gpus_per_replica))))
     writer.family(
         "kube_pod_container_resource_requests",
         "The number of requested request resource by a container. It is recommended to use the "
         "kube_pod_resource_requests metric exposed by kube-scheduler instead, as it is more precise.",
-        requests,
+        [
+            (
+                {**p.labels, "container": p.container, "node": p.node, "resource": p.resource, "unit": "integer"},
+                p.requests,
+            )
+            for p in pods
+        ],
     )
 
 
-def _info(fleet: Fleet, pod: Pod, base: dict[str, str]) -> dict[str, str]:
-    seated = pod.node is not None
+def _info(pod: KubePod, addresses: dict[str, str]) -> dict[str, str]:
     return {
-        **base,
-        "host_ip": f"10.0.0.{fleet.nodes.index(pod.node) + 10}" if pod.node is not None else "",
-        "pod_ip": pod.address if seated else "",
-        "node": pod.node.shape.name if pod.node is not None else "",
-        "created_by_kind": "ReplicaSet",
-        "created_by_name": pod.name.rpartition("-")[0],
+        **pod.labels,
+        "host_ip": addresses.get(pod.node, ""),
+        "pod_ip": pod.address,
+        "node": pod.node,
+        "created_by_kind": pod.owner[0],
+        "created_by_name": pod.owner[1],
         "priority_class": "",
         "host_network": "false",
     }
 
 
-def _phase(pod: Pod) -> str:
-    return "Pending" if pod.phase is Phase.UNSCHEDULABLE else "Running"
-
-
 def _nodes(writer: _Writer, fleet: Fleet) -> None:
     rows: list[tuple[dict[str, str], float]] = []
     for node in fleet.nodes:
-        mig = node.shape.mig
-        resource = "nvidia_com_gpu" if mig is None else f"nvidia_com_mig_{mig.replace('.', '_')}"
-        rows.append(({"node": node.shape.name, "resource": resource, "unit": "integer"}, len(node.places)))
+        resources = Counter(resource_name(node.profile(slice_id)) for _, slice_id in node.places)
+        rows += [
+            ({"node": node.shape.name, "resource": resource, "unit": "integer"}, float(number))
+            for resource, number in sorted(resources.items())
+        ]
     writer.family("kube_node_status_allocatable", "[STABLE] The allocatable for different resources of a node.", rows)

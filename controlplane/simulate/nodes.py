@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from controlplane.simulate.shape import NodeShape, RoleShape
-
-SLICES = 7
-"""Slices of a GPU cut into the smallest MIG profile."""
+from controlplane.simulate.shape import Bystander, NodeShape, RoleShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +22,35 @@ class Node:
     taken: dict[tuple[int, int | None], float] = field(default_factory=dict)
     energy_mj: dict[int, float] = field(default_factory=dict)
     """Millijoules per GPU since the driver was loaded."""
+    xid: dict[int, int] = field(default_factory=dict)
+    """Last XID error per GPU."""
 
     @property
     def places(self) -> list[tuple[int, int | None]]:
         """Every GPU, or every slice of every GPU."""
         gpus = range(self.shape.count)
-        if self.shape.mig is None:
+        if not self.shape.mig:
             return [(gpu, None) for gpu in gpus]
-        return [(gpu, slice_id) for gpu in gpus for slice_id in range(1, SLICES + 1)]
+        return [(gpu, slice_id) for gpu in gpus for slice_id in range(1, len(self.shape.mig) + 1)]
+
+    def profile(self, slice_id: int | None) -> str | None:
+        """MIG profile of a slice; ``None`` for a whole GPU."""
+        return None if slice_id is None else self.shape.mig[slice_id - 1]
 
     def seat(self, role: RoleShape) -> tuple[Seat, ...] | None:
         """Take GPUs for one replica of the role; ``None`` when they are not there."""
-        if (self.shape.gpu, self.shape.mig) != (role.gpu, role.mig):
+        if self.shape.gpu != role.gpu:
             return None
-        share = min(1.0, role.gpus_per_replica)
-        number = max(1, round(role.gpus_per_replica))
-        free = [place for place in self.places if self.taken.get(place, 0.0) + share <= 1.0 + 1e-9]
+        return self._take(role.gpus_per_replica, role.mig)
+
+    def seat_bystander(self, pod: Bystander) -> tuple[Seat, ...]:
+        """Take GPUs for a pod that is none of ours; nothing for one that has ended."""
+        return () if pod.succeeded else self._take(pod.gpus, pod.mig) or ()
+
+    def _take(self, gpus: float, mig: str | None) -> tuple[Seat, ...] | None:
+        share = min(1.0, gpus)
+        number = max(1, round(gpus))
+        free = [p for p in self.places if self.profile(p[1]) == mig and self.taken.get(p, 0.0) + share <= 1.0 + 1e-9]
         if share < 1:  # fill the GPU that is shared already
             free.sort(key=lambda place: -self.taken.get(place, 0.0))
         if len(free) < number:

@@ -34,6 +34,8 @@ class Request:
     prefix: int = 0
     """Tokens of the prompt that the session has sent or received before."""
     shared: int = 0
+    transferred: bool = False
+    """Another engine has computed the prompt: its KV cache arrives over the network."""
     most: int = 4096
     """The caller's max_tokens."""
     arrived: float = 0.0
@@ -187,11 +189,14 @@ class Replica:
             self._cache.hit(request.session, request.prefix, request.kind, request.shared),
             (tokens - 1) // BLOCK * BLOCK,
         )
+        if request.transferred and request.generated == 0:
+            hit = max(hit, (tokens - 1) // BLOCK * BLOCK)
         if request.admitted is None:
             request.admitted = self.clock
             request.cached = hit
-            self.tally.prefix_queries += tokens
-            self.tally.prefix_hits += hit
+            if not request.transferred:
+                self.tally.prefix_queries += tokens
+                self.tally.prefix_hits += hit
         self._cache.hold(request.session, request.kind)
         request.blocks = -(-tokens // BLOCK)
         request.context = tokens
@@ -209,6 +214,7 @@ class Replica:
             tally.ttft.add(self.clock - request.arrived)
             tally.prompt_tokens += request.prompt
             tally.cached_tokens += request.cached
+            tally.transferred_tokens += request.cached if request.transferred else 0
         elif request.output:
             tally.itl.add(self.clock - request.last_token)
         request.last_token = self.clock

@@ -1,6 +1,8 @@
 """What the simulated cluster is made of: roles, nodes, and how long their replicas take to start."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from controlplane.simulate.costs import StepCost
 
@@ -49,6 +51,8 @@ class RoleShape:
     in_flight_target: float = 40.0
     """Requests per replica, running or waiting, its second trigger aims at."""
     namespace: str = "llm"
+    phase: str = "both"
+    """``prefill`` or ``decode`` where two roles share the work of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class GpuModel:
 
 
 GPUS = {
+    "h100-sxm-80gb": GpuModel("NVIDIA H100 80GB HBM3", 81559, 70, 700, 1980, 2619),
     "h100-pcie-80gb": GpuModel("NVIDIA H100 PCIe", 81559, 48, 350, 1755, 1593),
     "a100-pcie-80gb": GpuModel("NVIDIA A100 80GB PCIe", 81920, 45, 300, 1410, 1512),
     "l40-48gb": GpuModel("NVIDIA L40", 46068, 35, 300, 2490, 9001),
@@ -77,12 +82,28 @@ class NodeShape:
     name: str
     gpu: str
     count: int
-    mig: str | None = None
-    """Profile all its GPUs are cut into, seven slices each."""
+    mig: tuple[str, ...] = ()
+    """Profiles of the slices each of its GPUs is cut into; empty: they are whole."""
     dcgm: str = "4.8"
     """Naming of its exporter: ``4.8``, or ``4.9`` with other names, units and ``hostname``."""
     honor_labels: bool = False
     """Whether the page keeps ``pod``, else the workload's labels arrive as ``exported_pod``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bystander:
+    """A pod that is none of ours and asks for GPUs: somebody's notebook, a job that has ended."""
+
+    name: str
+    namespace: str
+    node: str
+    gpus: int = 1
+    """Whole GPUs, or slices of ``mig``."""
+    mig: str | None = None
+    busy: float = 0.6
+    """Share of time its GPUs run a kernel."""
+    succeeded: bool = False
+    """It has ended: it holds nothing any more, but kube-state-metrics still tells what it asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +112,6 @@ class ClusterShape:
 
     roles: tuple[RoleShape, ...]
     nodes: tuple[NodeShape, ...]
+    bystanders: tuple[Bystander, ...] = ()
+    split: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Who serves the calls to a role instead: a pool for prompts, then a pool for answers."""

@@ -89,6 +89,8 @@ class Tally:
     preemptions: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    transferred_tokens: int = 0
+    """Part of the cached ones: they came from another engine."""
     generation_tokens: int = 0
     prefix_queries: int = 0
     prefix_hits: int = 0

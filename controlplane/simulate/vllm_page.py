@@ -103,7 +103,11 @@ class VllmPage:
             "vllm:prefix_cache_hits_total": t.prefix_hits,
             "vllm:num_preemptions_total": t.preemptions,
             "vllm:prompt_tokens_total": t.prompt_tokens,
-            "vllm:prompt_tokens_by_source_total": (t.prompt_tokens - t.cached_tokens, t.cached_tokens, 0.0),
+            "vllm:prompt_tokens_by_source_total": (
+                t.prompt_tokens - t.cached_tokens,
+                t.cached_tokens - t.transferred_tokens,
+                t.transferred_tokens,
+            ),
             "vllm:prompt_tokens_cached_total": t.cached_tokens,
             "vllm:prompt_tokens_cached_by_source_total": (t.prefix_hits, 0.0, 0.0, 0.0, 0.0),
             "vllm:generation_tokens_total": t.generation_tokens,

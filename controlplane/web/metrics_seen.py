@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from controlplane.model.cycle import Cycle
 from controlplane.model.reading import Reading
 from controlplane.model.role import RoleView
+from controlplane.observe.bill import gpus_of
 from controlplane.promql import exported as ours
 from controlplane.web.metrics_family import family, known
 
@@ -47,7 +48,10 @@ def _pods(views: Sequence[RoleView]) -> Iterator[Metric]:
         ours.POD_INFO,
         [((s.namespace, r.key.name, r.node or "", s.model.name, s.name, s.phase.value), 1.0) for s, r in pods],
     )
-    yield family(ours.POD_GPUS, known(((s.namespace, r.key.name, r.node or ""), s.gpus.equivalents) for s, r in pods))
+    yield family(
+        ours.POD_GPUS,
+        known(((v.spec.namespace, r.key.name, r.node or ""), gpus_of(v, r)) for v in views for r in v.replicas),
+    )
     yield family(ours.KV_CAPACITY, known(((s.namespace, r.key.name), r.kv_tokens) for s, r in pods))
 
 

@@ -84,14 +84,16 @@ def test_a_slice_costs_its_larger_share_and_what_the_layout_strands_belongs_to_n
         cut("a", "5", "2g.20gb", pod="", namespace=""),
     )
     gpus = GpuSpec(type="h100-sxm-80gb", mig="3g.40gb", share=0.5, dollars_per_hour=3.2)
-    view = replace(a_role(replace(a_spec(), gpus=gpus), ready=1, dollars_per_hour=1.6), replicas=(a_replica(),))
+    fair = 1 / (0.5 + 2 * 2 / 7)
+    held = replace(a_replica(), gpus=0.5 * fair)
+    view = replace(a_role(replace(a_spec(), gpus=gpus), ready=1, dollars_per_hour=3.2 * held.gpus), replicas=(held,))
     nodes = gpu_nodes((view,), nodes_on(page), KINDS)
     (node,) = nodes
-    assert (node.count, node.ours, node.others) == (1, 0.5, pytest.approx(2 / 7))
+    assert (node.count, node.ours, node.others) == (1, held.gpus, pytest.approx(2 / 7 * fair))
     spent = {c.bucket: c.dollars_per_hour for c in bill((view,), nodes).charges if c.role is None}
     assert spent == {
-        Bucket.OTHER: pytest.approx(3.2 * 2 / 7),
-        Bucket.UNALLOCATED: pytest.approx(3.2 * (1 - 0.5 - 2 / 7)),
+        Bucket.OTHER: pytest.approx(3.2 * 2 / 7 * fair),
+        Bucket.UNALLOCATED: pytest.approx(3.2 * 2 / 7 * fair),
     }
     assert sum(c.dollars_per_hour for c in bill((view,), nodes).charges) == pytest.approx(3.2), "adds up to the bill"
 

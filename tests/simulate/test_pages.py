@@ -187,7 +187,7 @@ def test_mig_slices_have_profiles_and_no_util():
         min=3,
         max=7,
     )
-    node = NodeShape(name="n", gpu="h100-pcie-80gb", count=2, mig="1g.10gb", honor_labels=True)
+    node = NodeShape(name="n", gpu="h100-pcie-80gb", count=2, mig=("1g.10gb",) * 7, honor_labels=True)
     fleet = Fleet(ClusterShape(roles=(role,), nodes=(node,)), a_story(), Random(1), START)
     page = parse(dcgm_page(fleet, fleet.nodes[0]).encode())
     rows = [k for k in page.layout.keys if k.name == "DCGM_FI_PROF_GR_ENGINE_ACTIVE"]
