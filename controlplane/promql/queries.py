@@ -179,7 +179,8 @@ def _row(metric: Metric, name: str, matchers: Matchers, window: timedelta | None
     where = []
     if metric.only is not None:
         label, values = metric.only
-        where.append(Match(label, "|".join(f".*{v[1:]}" if v.startswith("*") else v for v in values), "=~"))
+        pattern = "|".join(f".*{v[1:]}" if v.startswith("*") else v for v in values)
+        where.append(Match(label, pattern, "=" if pattern == values[0] else "=~"))
     ranked = "tp_rank" in metric.labels
     if ranked:
         where.append(Match("priority", ""))
