@@ -170,7 +170,7 @@ def test_the_admission_policy_refuses_all_but_what_is_promised_even_with_every_r
     embedder = worker.replace("/worker", "/embedder")
     scale = f"/apis/apps/v1/namespaces/{installed}/deployments/worker/scale"
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
-    assert refused(us, "PATCH", embedder, {"spec": {"maxReplicaCount": 1}}), "observe means observe"
+    assert refused(us, "PATCH", embedder, {"spec": {"maxReplicaCount": 5}}), "observe means observe"
     assert refused(us, "PATCH", scale, {"spec": {"replicas": 5}})
     assert refused(us, "DELETE", worker)
     assert refused(us, "POST", f"/api/v1/namespaces/{installed}/configmaps", config)
