@@ -32,10 +32,10 @@ def tokens(query: str) -> tuple[str, ...]:
 def metric_names(query: str) -> frozenset[str]:
     """Names of the series a query selects. A selector without a name (``{__name__=~…}``) is not followed."""
     parts = list(_without_labels(_tokens(query)))
-    afters = [text for _, text in parts[1:]] + [""]
+    afters = [*(text for _, text in parts[1:]), ""]
     return frozenset(
         text
-        for (kind, text), after in zip(parts, afters, strict=True)
+        for (kind, text), after in zip(parts, afters, strict=False)  # nothing at all has one thing behind it
         if kind == "name" and after != "(" and text.lower() not in _WORDS and after.lower() not in {"by", "without"}
     )
 

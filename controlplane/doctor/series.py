@@ -11,7 +11,7 @@ from controlplane.doctor.loaded import Group
 from controlplane.doctor.query import metric_names
 from controlplane.doctor.row import Row
 from controlplane.model.finding import Severity
-from controlplane.promql.catalogue import KNOWN
+from controlplane.promql.catalogue import KNOWN, metrics, wire_names
 from controlplane.promql.exported import EXPORTED
 from controlplane.promql.metric import Source
 
@@ -110,7 +110,18 @@ def _lacking(
                 found.add(part)
             elif part in empty and part not in done:
                 todo.append(part)
-    return frozenset(found - set(ever))
+    return frozenset(leaf for leaf in found if leaf not in ever and not _stands_in(leaf, ever))
+
+
+def _stands_in(leaf: str, ever: Collection[str]) -> bool:
+    """Whether another name for the same thing was seen: that of an older or a newer version."""
+    return any(
+        name in ever
+        for known in KNOWN.get(leaf, ())
+        for signal in known.feeds
+        for other in metrics(known.source, signal)
+        for name in wire_names(other)
+    )
 
 
 def _owner_seen(leaf: str, expected: Sequence[Group], ever: Collection[str]) -> bool:
@@ -127,6 +138,8 @@ def _unseen(
         owners.setdefault(_owner(leaf), set()).add(leaf)
     for (owner, cure), leaves in sorted(owners.items()):
         below = [name for name, found in lacking.items() if found & leaves]
+        if owner in OPTIONAL and not below:
+            continue
         direct = sorted(name for name in below if made_from[name] & leaves)
         whole = leaves <= set(silent)
         said = "was never seen" if whole else f"has never given {_some(sorted(leaves))}"
