@@ -1,7 +1,8 @@
 """Puts the simulated fleet on the network: one small server with the pages of every exporter.
 
 ``/{role}/{pod}/metrics`` is an engine, ``/dcgm/{node}/metrics`` a node's GPUs, ``/ksm/metrics``
-kube-state-metrics. A Prometheus ``file_sd`` file lists them and follows the scaling, as pod discovery does:
+kube-state-metrics, ``/keda/metrics`` KEDA's operator, ``/router/metrics`` LiteLLM. A Prometheus ``file_sd`` file
+lists what we read ourselves and follows the scaling, as pod discovery does:
 starting pods are in it and answer 503, those on their way out are not, and one that is gone drops the connection.
 """
 
@@ -17,6 +18,7 @@ from controlplane.simulate.dcgm_page import dcgm_page
 from controlplane.simulate.deployment import Phase, Pod
 from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.gitops import GitOpsFollower
+from controlplane.simulate.keda_page import keda_page
 from controlplane.simulate.kube_page import kube_page
 from controlplane.simulate.loopback import HOST, Listener, Loopback
 from controlplane.simulate.vllm_page import VllmPage
@@ -81,6 +83,8 @@ class SimulatedFleet:
     def _routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/dcgm/{node}/metrics", self._page(self._dcgm))
         router.add_get("/ksm/metrics", self._page(self._kube))
+        router.add_get("/keda/metrics", self._page(lambda _: keda_page(self.fleet)))
+        router.add_get("/router/metrics", self._page(self._router))
         router.add_get("/{role}/{pod}/metrics", self._page(self._engine))
 
     def _move(self) -> None:
@@ -124,6 +128,11 @@ class SimulatedFleet:
 
     def _kube(self, _request: web.Request) -> str:
         return kube_page(self.fleet)
+
+    def _router(self, _request: web.Request) -> str:
+        here = f"http://{HOST}:{self.port}"
+        in_flight = sum(p.engine.load for p in self.fleet.pods if p.engine is not None)
+        return self.fleet.router.page(in_flight, {name: f"{here}/{name}" for name in self.fleet.deployments})
 
     def _write_targets(self) -> None:
         text = json.dumps(self._targets(), indent=1)

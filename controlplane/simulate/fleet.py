@@ -10,6 +10,7 @@ from controlplane.simulate.deployment import Deployment, Phase, Pod, with_kv_cac
 from controlplane.simulate.nodes import Node
 from controlplane.simulate.relay import Relay
 from controlplane.simulate.replica import Replica, Request
+from controlplane.simulate.router import Router
 from controlplane.simulate.shape import GPUS, ClusterShape
 from controlplane.simulate.traffic import NETWORK, Call, Story, Traffic
 
@@ -39,6 +40,7 @@ class Fleet:
         self.activity: dict[Pod, tuple[float, float, float]] = {}
         """Per pod the shares of the exporters' last interval: busy, memory bus busy, tensor cores busy."""
         self._measured: dict[Pod, tuple[float, float, float]] = {}
+        self.router = Router()
         self._story = story
         self._relay = Relay(cluster.split)
         self._homes: dict[tuple[str, str], Pod] = {}
@@ -83,17 +85,18 @@ class Fleet:
         for pod in self.pods:
             if pod.engine is not None:
                 pod.engine.advance(until)
-                following += self._collect(pod.engine)
+                following += self._collect(pod.role.name, pod.engine)
         for call in following:
             self._send(until, call)
         self.at = until
 
-    def _collect(self, engine: Replica) -> Iterator[Call]:
+    def _collect(self, role: str, engine: Replica) -> Iterator[Call]:
         """Answers go to their callers; yields what another pool must go on with."""
         for request in engine.done:
             call = self._relay.then(request)
             if call is None:
                 self.traffic.answered(request)
+                self.router.answered(role, request)
             else:
                 yield call
         engine.done.clear()

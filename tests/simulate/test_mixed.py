@@ -14,6 +14,7 @@ from controlplane.settings.load import examine
 from controlplane.settings.schema import Settings
 from controlplane.simulate.declared import fleet_yaml
 from controlplane.simulate.fleet import Fleet
+from controlplane.simulate.keda_page import keda_page
 from controlplane.simulate.kube_page import kube_page
 from controlplane.simulate.mixed import BUSY, PRICES, mixed_cluster
 from controlplane.simulate.shape import ClusterShape
@@ -127,3 +128,17 @@ def test_a_pod_that_has_ended_keeps_its_request_and_holds_nothing() -> None:
         job in line and 'phase="Succeeded"' in line and line.endswith((" 1", " 1.0")) for line in page.splitlines()
     )
     assert 'resource="nvidia_com_mig_3g_40gb"' in page and 'resource="nvidia_com_mig_2g_20gb"' in page
+
+
+def test_the_router_counts_what_teams_used_and_keda_what_its_triggers_saw() -> None:
+    fleet = a_fleet(mixed_cluster(), Steady(always=BUSY))
+    fleet.advance(fleet.now + timedelta(minutes=5))
+    page = fleet.router.page(3, {"worker": "http://worker"})
+    used = {line.partition("} ")[0] for line in page.splitlines() if line.startswith("litellm_spend_metric_total")}
+    assert {team for team in ("team-a", "team-b", "team-c") if any(f'team="{team}"' in line for line in used)} == {
+        "team-a",
+        "team-b",
+        "team-c",
+    }
+    assert not any("prefill" in line for line in used), "the caller sees one model behind a split role"
+    assert 'scaledObject="worker",scaler="prometheusScaler",triggerIndex="1"' in keda_page(fleet)
