@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from controlplane.generate.alerts.alert import both
+from controlplane.generate.rules.moved import told
 from controlplane.generate.rules.rule import on
 from controlplane.promql import exported
 from controlplane.promql.exported import Exported
-from controlplane.promql.expr import Match, aggregate, call, duration, relabel, select
+from controlplane.promql.expr import Match, aggregate, call, duration, select
 
 
 def grew(metric: Exported, window: timedelta, by: tuple[str, ...], where: Sequence[Match] = ()) -> str:
@@ -17,12 +18,7 @@ def grew(metric: Exported, window: timedelta, by: tuple[str, ...], where: Sequen
     """
     past = f"offset {duration(window)}"
     chosen = select(metric.name, where=where)
-    told = aggregate("sum", _ours(call("increase", select(metric.name, window=window, where=where)), metric), by)
-    now, before = (aggregate("sum", _ours(text, metric), by) for text in (chosen, f"{chosen} {past}"))
+    risen = told(call("increase", select(metric.name, window=window, where=where)), "sum", by)
+    now, before = told(chosen, "sum", by), told(f"{chosen} {past}", "sum", by)
     awake = aggregate("group", f"{exported.BUILD_INFO.name} {past}", ("cluster",))
-    return both(f"{told} > 0", f"or ({now} unless {on(by)} {before}) > 0 and on (cluster) {awake}")
-
-
-def _ours(expression: str, metric: Exported) -> str:
-    """Without honorLabels a label of ours is moved to ``exported_…``: put it back."""
-    return relabel(expression, "namespace", "exported_namespace") if "namespace" in metric.labels else expression
+    return both(f"{risen} > 0", f"or ({now} unless {on(by)} {before}) > 0 and on (cluster) {awake}")

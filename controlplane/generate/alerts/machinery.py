@@ -6,10 +6,11 @@ from datetime import timedelta
 from controlplane.generate.alerts.alert import Alert, both
 from controlplane.generate.alerts.births import grew
 from controlplane.generate.alerts.xid import HARDWARE
+from controlplane.generate.rules.moved import told
 from controlplane.generate.rules.rule import on
 from controlplane.model.finding import Severity
 from controlplane.promql import exported, metrics_keda
-from controlplane.promql.expr import Match, aggregate, call, relabel, select
+from controlplane.promql.expr import Match, aggregate, call, select
 from controlplane.settings.alerts import AlertName
 from controlplane.settings.schema import Settings
 
@@ -63,9 +64,7 @@ def _ourselves(settings: Settings) -> Iterator[Alert]:
 
 def _keda() -> Alert:
     rate = call("rate", select(metrics_keda.ERRORS.name, window=5 * _M))
-    errors = aggregate(
-        "sum", relabel(rate, "namespace", "exported_namespace"), ("cluster", "namespace", "scaledObject")
-    )
+    errors = told(rate, "sum", ("cluster", "namespace", "scaledObject"))
     return Alert(
         name=AlertName.KEDA_ERRORS,
         expr=f"{errors} > 0",

@@ -1,6 +1,6 @@
 """Callers wait, or are turned away: queues, full caches, preemptions, errors, and roles without a replica."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from controlplane.detect.kv_pressure import KvPressure
@@ -9,10 +9,11 @@ from controlplane.detect.prefix import PrefixCollapse
 from controlplane.detect.queue import QueueBuildup
 from controlplane.generate.alerts.alert import NUMBER, PERCENT, WHO, Alert, both
 from controlplane.generate.alerts.limits import settings_of
-from controlplane.generate.rules.rule import on, ours
+from controlplane.generate.rules.moved import ours, told
+from controlplane.generate.rules.rule import on
 from controlplane.model.finding import Severity
 from controlplane.promql import exported
-from controlplane.promql.expr import aggregate, one_of
+from controlplane.promql.expr import aggregate, one_of, select
 from controlplane.promql.recorded import MODEL, ROLE, ROLE_MODEL
 from controlplane.settings.alerts import AlertName
 from controlplane.settings.schema import Settings
@@ -162,33 +163,35 @@ def _errors(settings: Settings) -> Alert:
 
 def _down(settings: Settings) -> Iterator[Alert]:
     """No replica serves. Roles that may scale to zero get the time a cold start takes."""
-    ready, desired = exported.REPLICAS_READY, exported.REPLICAS_DESIRED
     sleepers = [name for name, role in settings.roles.items() if role.replicas.min == 0]
     awake = sorted(settings.roles.keys() - set(sleepers))
+    ready, desired = (ours(m, "max", ROLE) for m in (exported.REPLICAS_READY, exported.REPLICAS_DESIRED))
     if awake:
-        where = (one_of("role", awake),)
-        answered = f"max_over_time(llm_role:replicas:count{{{where[0]}}}[1h])"
+        answered = f"max_over_time({select('llm_role:replicas:count', (one_of('role', awake),))}[1h])"
         gone = f"0 * {aggregate('group', answered, ROLE)} unless {on(ROLE)} llm_role:replicas:count"
         yield _no_replica(
             expr=both(
-                f"({ours(ready, 'max', ROLE, where)} == 0 or {on(ROLE)} ({gone}))",
-                f"unless {on(ROLE)} {ours(ready, 'max', ROLE, where)} > 0",
-                f"unless {on(ROLE)} {ours(desired, 'max', ROLE, where)} == 0",
+                f"({_none_of(awake)} or {on(ROLE)} ({gone}))",
+                f"unless {on(ROLE)} {ready} > 0",
+                f"unless {on(ROLE)} {desired} == 0",
             ),
             hold=2 * _M,
             description="Every request to it fails or waits in the router. First: the pods' events (image pull, "
             "scheduling, out of memory), then the node's GPU errors.",
         )
     if sleepers:
-        where = (one_of("role", sleepers),)
-        wanted = f"{ours(desired, 'max', ROLE, where)} > 0"
         yield _no_replica(
-            expr=both(f"{ours(ready, 'max', ROLE, where)} == 0", f"and {on(ROLE)} {wanted}"),
+            expr=both(_none_of(sleepers), f"and {on(ROLE)} {desired} > 0"),
             hold=settings.alerts.limits.cold_start,
             description="It was woken up and has not come: longer than a cold start takes. First: the pods' events "
             "(image pull, scheduling, weights), then whether the cluster has a free GPU.",
             labels={"wakes": "from zero"},
         )
+
+
+def _none_of(roles: Sequence[str]) -> str:
+    """No replica serves, as the control plane knows."""
+    return f"{told(select(exported.REPLICAS_READY.name, (one_of('role', roles),)), 'max', ROLE)} == 0"
 
 
 def _no_replica(*, expr: str, hold: timedelta, description: str, labels: Mapping[str, str] | None = None) -> Alert:

@@ -96,8 +96,8 @@ def slo_alerts(settings: Settings, promises: Sequence[Promised]) -> Iterator[Ale
             hold=burn.hold,
             severity=burn.severity,
             summary=f"{WHO}: {PERCENT} of the last {burn.long} missed its promise ({{{{ $labels.slo }}}})",
-            description=f"{BUDGET:.0%} may. At this pace a month's budget is gone in {30 / burn.factor:.3g} days, and the "
-            f"pace holds in the last {burn.short}. First: a queue? a full KV cache? a role at its maximum?",
+            description=f"{BUDGET:.0%} may. At this pace a month's budget is gone in {30 / burn.factor:.3g} days, and "
+            f"the pace holds in the last {burn.short}. First: a queue? a full KV cache? a role at its maximum?",
             dashboard="llm-role",
         )
     yield Alert(
