@@ -10,6 +10,7 @@ from types import MappingProxyType
 from controlplane.model.keys import ObjectRef, ReplicaKey, RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.series import Series, holds_since
+from controlplane.model.workload import Standing
 
 
 class Engine(StrEnum):
@@ -153,6 +154,8 @@ class RoleView:
     replicas: tuple[ReplicaView, ...] = ()
     bounds: Bounds | None = None
     """Bounds in force in the cluster; ``None`` when nobody could tell."""
+    standing: Standing | None = None
+    """How it stands in the cluster: scaler, pods, rollout; ``None`` where no cluster is seen."""
     sources: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
     """Where each reading comes from: a PromQL expression that gives the same number."""
     missing: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))

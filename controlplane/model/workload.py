@@ -72,3 +72,35 @@ def not_ready_share(pods: tuple[PodView, ...] | None) -> float | None:
     """Share of a role's pods, less those on their way out, that are not ready; ``None`` when there is none."""
     staying = [pod for pod in pods or () if not pod.leaving]
     return sum(pod.ready_since is None for pod in staying) / len(staying) if staying else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a role stands in the cluster at a tick: what guardrails need of the above, and no more."""
+
+    scaler: ScalerView | None = None
+    """What scales it; ``None`` while unknown, or where nothing does."""
+    not_ready: float | None = None
+    """Share of its pods (0..1) that are not ready; ``None`` while unknown."""
+    unplaced: int = 0
+    """Pods that no machine takes."""
+    why_unplaced: str = ""
+    """Why, in the scheduler's words, of the first of them."""
+    rolling_out: bool | None = None
+    """Whether pods of an older template still run; ``None`` while unknown."""
+
+
+def standing(
+    scaler: ScalerView | None,
+    pods: tuple[PodView, ...] | None,
+    rolling_out: bool | None,  # noqa: FBT001  a fact, not a switch
+) -> Standing:
+    """The facts about one role, summed up."""
+    unplaced = [pod for pod in pods or () if pod.unschedulable and not pod.leaving]
+    return Standing(
+        scaler=scaler,
+        not_ready=not_ready_share(pods),
+        unplaced=len(unplaced),
+        why_unplaced=unplaced[0].unschedulable if unplaced else "",
+        rolling_out=rolling_out,
+    )

@@ -14,6 +14,7 @@ from controlplane.model.keys import ReplicaKey, RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, ReplicaView, RoleSpec, RoleView
 from controlplane.model.sighting import RoleSample, Sighting
+from controlplane.model.workload import standing
 from controlplane.observe.bill import bill, gpu_nodes
 from controlplane.observe.columns import RolePast, extend, record, sources
 from controlplane.observe.counters import flow
@@ -117,6 +118,7 @@ def _role(
         columns=past.columns,
         replicas=_replicas(spec, seen, sample, world),
         bounds=workload.bounds if workload else None,
+        standing=standing(workload.scaler, workload.pods, workload.rolling_out) if workload else None,
         sources=sources(past, sample),
         missing={**{r: why(r, facts) for r in Reading if r not in values}, **_sampled_missing(seen, sample, values)},
     )

@@ -4,6 +4,7 @@ from controlplane.decide.guardrail import Guardrail
 from controlplane.decide.guardrails.approval import FreshApproval
 from controlplane.decide.guardrails.blast_radius import BlastRadius
 from controlplane.decide.guardrails.budget import Budget
+from controlplane.decide.guardrails.capacity import Capacity
 from controlplane.decide.guardrails.cooldown import Cooldown
 from controlplane.decide.guardrails.error_budget import ErrorBudget
 from controlplane.decide.guardrails.fleet_health import FleetHealth
@@ -18,6 +19,7 @@ from controlplane.decide.guardrails.own_bounds import OwnBounds
 from controlplane.decide.guardrails.patchable import Patchable
 from controlplane.decide.guardrails.repeat import Repeat
 from controlplane.decide.guardrails.reversal import Reversal
+from controlplane.decide.guardrails.scaler import Scaler
 from controlplane.decide.guardrails.steady import Steady
 from controlplane.decide.guardrails.step_limit import StepLimit
 
@@ -31,6 +33,8 @@ DEFAULT_GUARDRAILS: tuple[Guardrail, ...] = (
     Patchable(),
     FleetHealth(),
     FreshData(),
+    Scaler(),
+    Capacity(),
     Steady(),
     OwnBounds(),
     StepLimit(),
