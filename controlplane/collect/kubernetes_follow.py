@@ -131,7 +131,7 @@ class Follower:
             )
         except ForbiddenError:
             self._no_watch_until, self._version = begun + self._pace.relist.total_seconds(), ""
-            return self._pace.poll.total_seconds()
+            return 0.0
         self._stream = stream
         try:
             if not self._ended:

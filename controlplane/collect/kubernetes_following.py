@@ -15,6 +15,8 @@ from controlplane.model.page import Fault
 
 FIRST = 5.0
 """Seconds the first look may wait."""
+LAST = 1.0
+"""Seconds to wait for the threads at the end; one that waits for an answer ends with the process."""
 
 
 class Following:
@@ -24,9 +26,11 @@ class Following:
         api: where to ask.
         clock: the service's time.
         pace: how often what is done.
+        first: seconds the first look may wait.
     """
 
-    def __init__(self, api: KubernetesApi, clock: Clock, *, pace: Pace | None = None) -> None:
+    def __init__(self, api: KubernetesApi, clock: Clock, *, pace: Pace | None = None, first: float = FIRST) -> None:
+        self._first = first
         self._api = api
         self._clock = clock
         self._pace = pace or Pace()
@@ -37,7 +41,7 @@ class Following:
     def read(self, listings: Sequence[Listing]) -> Mapping[Listing, Known]:
         """What is known now of each that was ever had."""
         fresh = [self._follow(listing) for listing in listings if listing not in self._followers]
-        until = self._clock.monotonic() + FIRST
+        until = self._clock.monotonic() + self._first
         for follower in fresh:
             follower.first.wait(max(0.0, until - self._clock.monotonic()))
         return {listing: f.known for listing, f in self._followers.items() if f.known is not None}
@@ -55,8 +59,9 @@ class Following:
         self._over.set()
         for follower in self._followers.values():
             follower.end()
+        until = self._clock.monotonic() + LAST
         for thread in self._threads:
-            thread.join(2)
+            thread.join(max(0.0, until - self._clock.monotonic()))
         self._api.close()
 
     def _follow(self, listing: Listing) -> Follower:

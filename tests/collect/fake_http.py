@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -28,6 +28,8 @@ class Reply:
     drip: float = 0
     claim: int | None = None
     hang: bool = False
+    pieces: Iterable[bytes] | None = None
+    """Sent one by one (chunked) as they come, instead of ``body``."""
 
 
 @dataclass
@@ -65,6 +67,9 @@ def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
                 fake.over.wait(30)
                 self.close_connection = True
                 return
+            if reply.pieces is not None:
+                self.stream(reply, reply.pieces)
+                return
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(reply.body) if reply.claim is None else reply.claim))
@@ -82,6 +87,19 @@ def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
                 self.wfile.flush()
             if reply.claim is not None or reply.drip:
                 self.close_connection = True
+
+        def stream(self, reply: Reply, pieces: Iterable[bytes]) -> None:
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.content_type)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.flush()
+                for piece in pieces:
+                    self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                    self.wfile.flush()
+                self.wfile.write(b"0\r\n\r\n")
+                self.wfile.flush()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
