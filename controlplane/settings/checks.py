@@ -74,10 +74,10 @@ def _promises(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
         slo, at = role.slo, ("roles", name, "slo")
         if slo.itl_p95 and slo.ttft_p95 and slo.itl_p95 >= slo.ttft_p95:
             what = f"one token more ({duration_text(slo.itl_p95)}) may take as long as the first"
-            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 60ms")
+            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 100ms")
         elif slo.itl_p95 and slo.itl_p95 > timedelta(seconds=2):
             what = f"{duration_text(slo.itl_p95)} between tokens is no promise"
-            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 60ms")
+            yield Wrong(path=(*at, "itl_p95"), what=what, fix="write itl_p95 in ms, such as 100ms")
         if slo.e2e_p95 and slo.ttft_p95 and slo.e2e_p95 <= slo.ttft_p95:
             what = f"the whole answer ({duration_text(slo.e2e_p95)}) is promised before its first token"
             yield Wrong(path=(*at, "e2e_p95"), what=what, fix=f"write more than {duration_text(slo.ttft_p95)}")

@@ -109,7 +109,7 @@ def _role(role: DraftRole, draft: Draft) -> list[str]:
     lines.append(line("replicas", f"{{min: {least}, max: {most}}}"))
     if least == 0:
         lines.append("  scale_to_zero: true")
-    lines.append("  # slo: {ttft_p95: 2s, itl_p95: 60ms}  what you promise; without it no objective can be missed")
+    lines.append("  # slo: {ttft_p95: 1s, itl_p95: 100ms}  what you promise; without it no objective can be missed")
     if role.targets:
         lines.append(line("targets", _list(role.targets)))
     if role.pods and not draft.prometheus:

@@ -31,7 +31,7 @@ def test_the_planner_of_the_reference_fleet_is_read_to_the_last_field() -> None:
     planner = load(EXAMPLES / "reference-fleet.yaml").role_specs()[0]
     assert planner.engine is Engine.VLLM
     assert planner.replicas == Bounds(min=1, max=4)
-    assert (planner.slo.ttft_p95, planner.slo.itl_p95, planner.slo.e2e_p95) == (2.0, 0.06, None)
+    assert (planner.slo.ttft_p95, planner.slo.itl_p95, planner.slo.e2e_p95) == (2.5, 0.075, None)
     assert planner.scaled_object == ObjectRef("ScaledObject", "llm", "planner")
     assert planner.model.kv_cache_dtype == "fp8"
 
