@@ -1,7 +1,7 @@
 """PromQL by its tokens: whether two texts are the same query, and which series a query asks for.
 
 Prometheus shows a loaded rule as it prints it, not as it was written: other spaces, ``1e+06`` for ``1e6``, ``5m`` for
-``300s``. Two texts are the same query when their tokens mean the same, one by one.
+``300s``, matchers by name. Two texts are the same query when their tokens mean the same, one by one.
 """
 
 import re
@@ -25,8 +25,29 @@ _WORDS = {*_GROUPING, "and", "or", "unless", "bool", "offset", "inf", "nan", "at
 
 
 def tokens(query: str) -> tuple[str, ...]:
-    """What a query is made of, each token in one spelling."""
-    return tuple(text for _, text in _tokens(query))
+    """What a query is made of, each token in one spelling, matchers in braces in one order."""
+    found: list[str] = []
+    begun: int | None = None
+    for _, text in _tokens(query):
+        if text == "}" and begun is not None:
+            found[begun:] = _ordered(found[begun:])
+            begun = None
+        found.append(text)
+        if text == "{":
+            begun = len(found)
+    return tuple(found)
+
+
+def _ordered(matchers: list[str]) -> list[str]:
+    """Matchers sorted; a comma after the last is the same as none."""
+    groups: list[list[str]] = [[]]
+    for text in matchers:
+        if text == ",":
+            groups.append([])
+        else:
+            groups[-1].append(text)
+    parts = sorted(group for group in groups if group)
+    return [text for i, group in enumerate(parts) for text in ([","] if i else []) + group]
 
 
 def metric_names(query: str) -> frozenset[str]:

@@ -42,6 +42,9 @@ CHECKS = (NO_LIMITS, SLOW, FAILING, NO_UP_ALERT)
 LONGEST = 30.0
 """Seconds between two scrapes: rates over 5 minutes then have ten samples."""
 
+OURS = "llm-engine-"
+"""In the name of every job we generate for engines: one whose targets all fail has no series to know it by."""
+
 Engine = tuple[str, str]
 """``job`` and ``instance`` of an engine's series."""
 
@@ -56,7 +59,7 @@ def check(config: object, targets: object, engines: Collection[Engine], alerts: 
         alerts: queries of all alerting rules of the server.
     """
     active = items(targets, "activeTargets")
-    pools = {text(t, "scrapePool") for t in active if _engine(t) in engines}
+    pools = {text(t, "scrapePool") for t in active if _engine(t) in engines or OURS in text(t, "scrapePool")}
     pools = pools or {job for job, _ in engines}
     rows = [*_jobs(config, pools), *_failing(active, pools)]
     if alerts and not any(re.search(r"\bup\b|absent", query) for query in alerts):

@@ -13,6 +13,7 @@ from controlplane.doctor.query import metric_names, tokens
         ("x * 0.10", "x*0.1"),
         ("x[1h30m]", "x[90m]"),
         ("x{a=~`\\d+`}", 'x{a=~"\\\\d+"}'),
+        ('x{b="1", a="2",}', 'x{a="2",b="1"}'),
         ("x # a remark\n  + y", "x + y"),
         ('x{a="one \\" two"}', "x{a='one \" two'}"),
     ],
