@@ -1,7 +1,7 @@
 """What Alertmanager writes to Slack: who, what, the first step, and two links.
 
 Slack reads ``<…>`` as links and mentions, so everything that comes from labels is escaped: a model named
-``<!channel>`` wakes nobody. Slack takes 3000 characters a block; ten alerts stay under it.
+``<!channel>`` wakes nobody. Slack cuts long texts; five alerts stay under 3000 characters.
 """
 
 _ESCAPE = r"""{{ define "llm.escape" -}}
@@ -12,18 +12,18 @@ _ESCAPE = r"""{{ define "llm.escape" -}}
 _TITLE = r"""{{ define "llm.slack.title" -}}
 {{ if eq .Status "firing" }}{{ .CommonLabels.severity | toUpper }}{{ else }}RESOLVED{{ end }}
 {{- with .GroupLabels.namespace }} {{ template "llm.escape" . }}{{ end }}
-{{- with .GroupLabels.role }}/{{ template "llm.escape" . }}{{ end }}: {{ len .Alerts }} alert
+{{- with .GroupLabels.role }} {{ template "llm.escape" . }}{{ end }}: {{ len .Alerts }} alert
 {{- if gt (len .Alerts) 1 }}s{{ end }}
 {{- end }}
 """
 
 _TEXT = r"""{{ define "llm.slack.text" -}}
-{{ range $i, $alert := .Alerts }}{{ if lt $i 10 -}}
+{{ range $i, $alert := .Alerts }}{{ if lt $i 5 -}}
 *{{ template "llm.escape" $alert.Labels.alertname }}* {{ template "llm.escape" $alert.Annotations.summary }}
 {{ if eq $alert.Status "firing" }}{{ template "llm.escape" $alert.Annotations.description }}
 {{ end }}{{ template "llm.links" $alert }}
 {{ end }}{{ end -}}
-{{ if gt (len .Alerts) 10 }}and more: {{ len .Alerts }} in all{{ end }}
+{{ if gt (len .Alerts) 5 }}and more: {{ len .Alerts }} in all{{ end }}
 {{- end }}
 """
 
@@ -34,8 +34,8 @@ _LINKS = r"""{{ define "llm.links" -}}
 """
 
 _BOARD = (
-    "<URL/d/{{ . }}?var-namespace={{ or $.Labels.namespace `.+` | urlquery }}"
-    "&var-role={{ or $.Labels.role `.+` | urlquery }}|Dashboard>"
+    "<URL/d/{{ . }}?var-namespace={{ or $.Labels.namespace `$__all` | urlquery }}"
+    "&var-role={{ or $.Labels.role `$__all` | urlquery }}|Dashboard>"
 )
 
 
