@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from controlplane.promql.document import markdown
-from tools import thinking_page
+from tools import doctor_page, thinking_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-WRITTEN = {"metrics.md": markdown, "detectors.md": thinking_page.markdown}
+WRITTEN = {"metrics.md": markdown, "detectors.md": thinking_page.markdown, "doctor.md": doctor_page.markdown}
 
 
 def main() -> None:

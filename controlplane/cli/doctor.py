@@ -17,14 +17,13 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from controlplane.cli.doctor_sources import OPERATOR, Document, Server, Unseen, documents_of, objects, server
+from controlplane.cli.doctor_sources import OPERATOR, SCALING, Document, Server, Unseen, documents_of, objects, server
 from controlplane.cli.terminal import screen
 from controlplane.clock import SystemClock
 from controlplane.collect.kubernetes_api import KubernetesApi, connection
-from controlplane.collect.kubernetes_kinds import SCALED_OBJECT
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.targets import target
-from controlplane.doctor import loaded, naming, operator, rules, scrapes, series
+from controlplane.doctor import loaded, naming, operator, rules, scaled_objects, scrapes, series
 from controlplane.doctor.report import Report, report
 from controlplane.doctor.row import Row
 from controlplane.generate.alerts import alert_files
@@ -97,6 +96,10 @@ def examine(args: argparse.Namespace, fleet: Loaded | None, given: Sequence[Docu
     groups = loaded.served(state.rules) if state else None
     rows: list[Row] = []
     facts: list[tuple[str, str]] = []
+    if asked and not state:
+        _, why = unseen.parts[0]
+        fix = "sources: {prometheus: http://…}  # in fleet.yaml"
+        rows.append(rules.UNREACHABLE.row("Prometheus", f"does not show its rules: {why}", fix=fix))
     if state and groups is not None:
         rows += _about_server(state, expected, groups)
         facts += [("Prometheus", f"{state.version or 'version unknown'}; {_counted(expected, groups)}")]
@@ -104,6 +107,7 @@ def examine(args: argparse.Namespace, fleet: Loaded | None, given: Sequence[Docu
     names = None if groups is None else {group.name for group in groups}
     for documents in (given, there):  # files are compared with files, a cluster with itself
         rows += operator.check(documents, names if documents is there else None)
+        rows += scaled_objects.check(documents, _context(fleet, state))
     return report(rows, facts=facts, unseen=unseen.parts)
 
 
@@ -119,6 +123,22 @@ def _expected(fleet: Loaded | None) -> tuple[loaded.Group, ...]:
         if path.startswith("rules/")
         for group in loaded.written(yaml.load(text, yaml.CSafeLoader), path)
     )
+
+
+def _context(fleet: Loaded | None, state: Server | None) -> scaled_objects.Context:
+    """What is known besides objects: the roles of fleet.yaml, and how long their answers take."""
+    now = SystemClock().now()
+    if fleet is None:
+        return scaled_objects.Context(now=now)
+    roles = fleet.settings.role_specs()
+    seconds = state.seconds if state else {}
+    answers = {
+        f"{role.workload.namespace}/{role.workload.name}": seconds[role.workload.namespace, role.name]
+        for role in roles
+        if role.workload and (role.workload.namespace, role.name) in seconds
+    }
+    every = fleet.settings.sources.scrape_interval
+    return scaled_objects.Context(now=now, roles=roles, answers=answers, scrape_interval=every)
 
 
 def _prometheus(url: str | None, fleet: Loaded | None) -> PrometheusApi | None:
@@ -146,7 +166,7 @@ def _cluster(args: argparse.Namespace, fleet: Loaded | None, unseen: Unseen) -> 
     monitoring = [fleet.settings.generate.monitoring.namespace] if fleet else []
     try:
         return [
-            *objects(api, [SCALED_OBJECT], [*roles, *args.namespace], unseen),
+            *objects(api, SCALING, [*roles, *args.namespace], unseen),
             *objects(api, OPERATOR, [*monitoring, *args.namespace], unseen),
         ]
     finally:

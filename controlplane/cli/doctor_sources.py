@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import yaml
 
 from controlplane.collect.kubernetes_api import AbsentError, KubernetesApi
-from controlplane.collect.kubernetes_kinds import Kind
+from controlplane.collect.kubernetes_kinds import DEPLOYMENT, HPA, SCALED_OBJECT, STATEFUL_SET, Kind
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.prometheus_state import PrometheusState
 from controlplane.doctor.naming import ENGINES, QUESTIONS
 from controlplane.errors import Problem, SettingsError, SourceError
-from controlplane.promql.expr import aggregate, one_of, select
+from controlplane.promql.expr import Match, aggregate, one_of, select
 
 MOST_BYTES = 16 * 2**20
 """Of one file; a cluster's ScaledObjects as one list are a few MB."""
@@ -24,6 +24,9 @@ PROMETHEUS_RULE = Kind("PrometheusRule", "monitoring.coreos.com", "v1", "prometh
 SERVICE_MONITOR = Kind("ServiceMonitor", "monitoring.coreos.com", "v1", "servicemonitors")
 POD_MONITOR = Kind("PodMonitor", "monitoring.coreos.com", "v1", "podmonitors")
 OPERATOR = (PROMETHEUS, PROMETHEUS_RULE, SERVICE_MONITOR, POD_MONITOR)
+BUDGET = Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
+APPLICATION = Kind("Application", "argoproj.io", "v1alpha1", "applications")
+SCALING = (SCALED_OBJECT, HPA, DEPLOYMENT, STATEFUL_SET, BUDGET, APPLICATION)
 
 Document = Mapping[str, Any]
 T = TypeVar("T")
@@ -58,6 +61,8 @@ class Server:
     """Of the names our rules record, those that have a series."""
     answers: Mapping[str, Sequence[Mapping[str, str]]]
     engines: frozenset[tuple[str, str]]
+    seconds: Mapping[tuple[str, str], float]
+    """How long an answer takes, 99th percentile, by namespace and role; where our rules record it."""
 
 
 def server(api: PrometheusApi, needed: Iterable[str], recorded: Iterable[str], unseen: Unseen) -> Server | None:
@@ -75,6 +80,7 @@ def server(api: PrometheusApi, needed: Iterable[str], recorded: Iterable[str], u
         now=unseen.attempt("Prometheus: recorded names", lambda: _present(api, recorded)),
         answers=unseen.attempt("Prometheus: naming", lambda: _answers(api)) or {},
         engines=unseen.attempt("Prometheus: engines", lambda: _engines(api)) or frozenset(),
+        seconds=unseen.attempt("Prometheus: how long answers take", lambda: _seconds(api)) or {},
     )
 
 
@@ -93,6 +99,12 @@ def _answers(api: PrometheusApi) -> Mapping[str, Sequence[Mapping[str, str]]]:
 def _engines(api: PrometheusApi) -> frozenset[tuple[str, str]]:
     found = api.query(aggregate("group", ENGINES, ("job", "instance")))
     return frozenset((sample.labels.get("job", ""), sample.labels.get("instance", "")) for sample in found)
+
+
+def _seconds(api: PrometheusApi) -> Mapping[tuple[str, str], float]:
+    slowest = select("llm_role:e2e_seconds:quantile5m", (Match("quantile", "0.99"),))
+    found = api.query(aggregate("max", slowest, ("namespace", "role")))
+    return {(s.labels.get("namespace", ""), s.labels.get("role", "")): s.value for s in found}
 
 
 def documents_of(names: Sequence[str]) -> tuple[tuple[str, Document], ...]:

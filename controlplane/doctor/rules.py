@@ -8,6 +8,13 @@ from controlplane.doctor.row import Row
 from controlplane.model.finding import Severity
 from controlplane.promql.recorded import RECORDED
 
+UNREACHABLE = Check(
+    id="prometheus-unreachable",
+    severity=Severity.CRITICAL,
+    title="Prometheus does not answer, or does not show its rules",
+    why="Nothing can be said about rules, alerts and scrapes; and whoever scales by its answers gets none either.",
+    fix="Check the address under sources.prometheus, the token, and whether it can be reached from here.",
+)
 NONE_LOADED = Check(
     id="rules-none-loaded",
     severity=Severity.CRITICAL,
@@ -59,7 +66,7 @@ SLOW = Check(
     why="A group that takes longer than its interval skips evaluations: rates get holes, alerts come late.",
     fix="Write `rules: {pod_buckets: never}`, or give Prometheus more CPU.",
 )
-CHECKS = (NONE_LOADED, MISSING, UNHEALTHY, OLD, TWICE, LEFT_OVER, SLOW)
+CHECKS = (UNREACHABLE, NONE_LOADED, MISSING, UNHEALTHY, OLD, TWICE, LEFT_OVER, SLOW)
 
 LESS = "rules: {pod_buckets: never}  # in fleet.yaml; then generate and load again"
 

@@ -145,7 +145,8 @@ def together(found: Sequence[Scaled], documents: Sequence[Mapping[str, Any]]) ->
     owners: dict[tuple[str, str, str], list[Scaled]] = defaultdict(list)
     for so in found:
         owners[so.target].append(so)
-    for (_, kind, name), several in sorted(owners.items()):
+    for (_, kind, name), everywhere in sorted(owners.items()):
+        several = list({so.name: so for so in everywhere}.values())  # one object may stand in several files
         for so in sorted(several, key=lambda s: s.name)[1:]:
             first = min(s.name for s in several)
             said = f"scales {kind} {name}, which ScaledObject {first} scales already"

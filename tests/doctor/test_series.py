@@ -42,6 +42,7 @@ def test_says_nothing_while_everything_is_recorded_though_old_names_were_never_s
 def test_an_exporter_that_was_never_scraped_is_named_with_what_stays_empty() -> None:
     rows = found(ALL_SEEN - {"DCGM_FI_DEV_POWER_USAGE"}, ALL_NOW - {"llm_gpu:power:watts"})
     assert set(rows) == {"DCGM exporter"}
+    assert rows["DCGM exporter"].check == "series-never-seen"
     assert "never seen" in rows["DCGM exporter"].said
     assert rows["DCGM exporter"].evidence == (
         "llm_gpu:power:watts is made from DCGM_FI_DEV_BOARD_POWER_WATTS, DCGM_FI_DEV_POWER_USAGE",
