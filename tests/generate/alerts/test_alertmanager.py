@@ -1,4 +1,4 @@
-"""The Alertmanager example: amtool accepts it, severity chooses who is told, and no label breaks out of Slack's text."""
+"""The Alertmanager example: amtool accepts it, severity chooses who is told, and no label breaks out of its text."""
 
 import json
 import subprocess
