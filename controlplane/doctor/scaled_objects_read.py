@@ -201,6 +201,8 @@ def spec(**fields: object) -> str:
 
 
 def trigger_fix(trigger: Trigger, **metadata: str) -> str:
-    """A fix of one trigger's metadata; its place in the list is said in a comment."""
+    """A fix of one trigger's metadata. The API takes the list of triggers as one value: a comment says so."""
     named = {"type": trigger.type, **({"name": trigger.name} if trigger.name else {})}
-    return f"# {trigger.path}\n" + written({"spec": {"triggers": [{**named, "metadata": metadata}]}})
+    return f"# in {trigger.path}; keep the rest of the list\n" + written(
+        {"spec": {"triggers": [{**named, "metadata": metadata}]}}
+    )
