@@ -90,6 +90,7 @@ class FleetEyes:
             scrapes=scrapes if isinstance(scrapes, tuple) else (),
             samples=samples,
             workloads={**exporter, **objects},
+            machines=cluster.machines if isinstance(cluster, ClusterView) else (),
             sources=(*healths, *(lists if isinstance(lists, tuple) else ()), *broken),
         )
 

@@ -5,6 +5,7 @@ JSON: its models refuse a list for one odd object, and cost ten times as much.
 """
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,11 @@ def connection(*, in_cluster: bool = False, context: str | None = None) -> Conne
         if in_cluster:
             load.load_incluster_config(client_configuration=settings)
         else:
-            load.load_kube_config(context=context, client_configuration=settings)
+            load.load_kube_config(
+                config_file=os.environ.get("KUBECONFIG"),  # now, not as it was when the library was imported
+                context=context,
+                client_configuration=settings,
+            )
         return client_for(settings)
 
     return connect

@@ -4,7 +4,8 @@ Raising the number of replicas helps only after a cold start, so everything that
 work waits this long. Until the first start was seen we assume :data:`ASSUMED_START`.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controlplane.model.belief import RoleBeliefs, Start
@@ -21,6 +22,9 @@ KEPT_STARTS = 20
 LONGEST_START = timedelta(hours=2)
 """A replica that took longer was waiting for a GPU, not starting: nothing is learned from it."""
 
+FIRST_TOKEN_PATIENCE = timedelta(minutes=5)
+"""A replica that gave no token for so long after it was ready was not asked for any: nothing is learned from it."""
+
 LATE_FACTOR = 1.5
 LATE_ALLOWANCE = timedelta(minutes=1)
 """Late is one and a half usual starts and a minute: below that it is the spread of ordinary starts."""
@@ -36,7 +40,7 @@ def starting_since(role: RoleView, beliefs: RoleBeliefs) -> datetime | None:
     """Since when the longest-waiting replica is on its way; ``None`` when none is known to be."""
     if not role.scaling:
         return None
-    starting = {replica.key for replica in role.replicas if replica.state is ReplicaState.STARTING}
+    starting = {life.key for life in _lives(role) if life.ready is None}
     seen = [since for key, since in beliefs.pending_since if key in starting]
     if seen:
         return min(seen)
@@ -61,27 +65,68 @@ def help_is_coming(role: RoleView, beliefs: RoleBeliefs) -> bool:
 
 
 def learn_starts(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
-    """Follow replicas from first seen starting to first seen serving.
+    """Follow replicas from being asked for to serving, and on to their first token.
 
+    Where pods are seen their own instants count: created, ready. Else it is first seen starting, first seen serving.
     Nothing is concluded at the first tick after our own start: a replica that became ready while we were
     away would look as if it had taken that long.
     """
-    if not role.replicas:
+    lives = tuple(_lives(role))
+    if not lives:
         return before
     watched = len(role.ticks) > 1
     known = dict(before.pending_since)
     pending: dict[ReplicaKey, datetime] = {}
-    starts = list(before.starts)
-    for replica in role.replicas:
-        since = known.get(replica.key)
-        if replica.state is ReplicaState.STARTING:
-            pending[replica.key] = since or role.at
-        elif replica.state is ReplicaState.READY and since is not None and watched:
-            took = role.at - since
-            if took <= LONGEST_START:
-                starts.append(Start(replica=replica.key, ready=role.at, seconds=took.total_seconds()))
+    starts = [_with_first_token(start, role) for start in before.starts]
+    for life in lives:
+        since = known.get(life.key) or life.asked
+        if life.ready is None:
+            pending[life.key] = since or role.at
+        elif life.key in known and since is not None and watched:
+            took = life.ready - (life.asked or since)
+            if timedelta(0) <= took <= LONGEST_START:
+                started = Start(replica=life.key, ready=life.ready, seconds=took.total_seconds())
+                starts.append(_with_first_token(started, role))
     now_pending = tuple(sorted(pending.items()))
     now_starts = tuple(starts[-KEPT_STARTS:])
     if now_pending == before.pending_since and now_starts == before.starts:
         return before
     return replace(before, starts=now_starts, pending_since=now_pending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One replica, by its page, its pod, or both."""
+
+    key: ReplicaKey
+    asked: datetime | None
+    """When it was asked for, where its pod says so."""
+    ready: datetime | None
+    """Since when it serves; ``None`` while it does not."""
+
+
+def _lives(role: RoleView) -> Iterator[_Life]:
+    """Replicas that start or serve. Those that were lost, or are on their way out, are neither."""
+    pods = {ReplicaKey(role.name, pod.name): pod for pod in role.pods or ()}
+    for replica in role.replicas:
+        pod = pods.pop(replica.key, None)
+        if replica.state is ReplicaState.LOST or (pod is not None and pod.leaving):
+            continue
+        asked = pod.created if pod is not None else None
+        ready = role.at if replica.state is ReplicaState.READY else None
+        if ready is not None and pod is not None and asked is not None:
+            ready = pod.ready_since  # its page may answer before the pod gets requests
+        yield _Life(replica.key, asked, ready)
+    for key, pod in pods.items():
+        if not pod.leaving:
+            yield _Life(key, pod.created, pod.ready_since)
+
+
+def _with_first_token(start: Start, role: RoleView) -> Start:
+    """A start, with when its replica was first seen to have given tokens, if that is now."""
+    if start.first_token is not None or role.at - start.ready > FIRST_TOKEN_PATIENCE:
+        return start
+    given = next((replica.tokens_out for replica in role.replicas if replica.key == start.replica), None)
+    if not given:
+        return start
+    return replace(start, first_token=start.seconds + max(0.0, (role.at - start.ready).total_seconds()))

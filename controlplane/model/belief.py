@@ -9,11 +9,13 @@ from controlplane.model.role import Bounds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """One observed cold start: asked for, then first seen serving."""
+    """One observed cold start: asked for (the pod created, where pods are seen), then ready."""
 
     replica: ReplicaKey
     ready: datetime
     seconds: float
+    first_token: float | None = None
+    """Seconds from being asked for to the first token seen; ``None`` when nobody asked it for one soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,13 @@ class RoleBeliefs:
     @property
     def cold_start_p90(self) -> float | None:
         """Seconds a replica takes to start, 90th percentile; ``None`` before the first start was seen."""
-        if not self.starts:
-            return None
-        ordered = sorted(s.seconds for s in self.starts)
-        return ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
+        return _p90([s.seconds for s in self.starts])
+
+    @property
+    def first_token_p90(self) -> float | None:
+        """Seconds until a replica gives its first token, 90th percentile; ``None`` before one was seen."""
+        return _p90([s.first_token for s in self.starts if s.first_token is not None])
+
+
+def _p90(seconds: list[float]) -> float | None:
+    return sorted(seconds)[min(len(seconds) - 1, int(0.9 * len(seconds)))] if seconds else None

@@ -10,6 +10,7 @@ from controlplane.model.money import Bill
 from controlplane.model.page import Fault
 from controlplane.model.reading import Reading
 from controlplane.model.role import RoleView
+from controlplane.model.workload import MachineView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Fleet:
     budget_dollars_per_hour: float | None = None
     nodes: tuple[GpuNode, ...] = ()
     """Machines whose GPUs are shown by an exporter or held by a replica."""
+    machines: tuple[MachineView, ...] = ()
+    """The cluster's machines with GPUs, by its API; empty where we may not see them."""
     bill: Bill = field(default_factory=Bill)
     """What this tick costs and delivers."""
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from controlplane.model.keys import ObjectRef, ReplicaKey, RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.series import Series, holds_since
-from controlplane.model.workload import Standing
+from controlplane.model.workload import PodView, Standing
 
 
 class Engine(StrEnum):
@@ -135,6 +135,8 @@ class ReplicaView:
     fault: str | None = None
     gpus: float | None = None
     """Whole GPUs it is charged for, where that is not simply what fleet.yaml says: slices share their GPU fairly."""
+    tokens_out: float | None = None
+    """Output tokens since its process began."""
     kv_tokens: float | None = None
     """Tokens its KV cache holds, as the engine says."""
     values: Mapping[Reading, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -154,6 +156,8 @@ class RoleView:
     replicas: tuple[ReplicaView, ...] = ()
     bounds: Bounds | None = None
     """Bounds in force in the cluster; ``None`` when nobody could tell."""
+    pods: tuple[PodView, ...] | None = None
+    """Its pods that have not ended; ``None`` where they could not be listed."""
     standing: Standing | None = None
     """How it stands in the cluster: scaler, pods, rollout; ``None`` where no cluster is seen."""
     sources: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -17,7 +17,7 @@ from controlplane.model.sighting import RoleSample, Sighting
 from controlplane.model.workload import standing
 from controlplane.observe.bill import bill, gpu_nodes
 from controlplane.observe.columns import RolePast, extend, record, sources
-from controlplane.observe.counters import flow
+from controlplane.observe.counters import flow, tokens_out
 from controlplane.observe.missing import Facts, why
 from controlplane.observe.past import History
 from controlplane.observe.replicas import ReplicaSeen
@@ -72,6 +72,7 @@ def assemble(
         sources=(*world.health, *sighting.sources),
         budget_dollars_per_hour=budget,
         nodes=nodes,
+        machines=sighting.machines,
         bill=bill(tuple(views.values()), nodes),
     )
     return fleet, replace(history, ticks=ticks, engines=world.engines, pages=world.pages, roles=pasts)
@@ -118,6 +119,7 @@ def _role(
         columns=past.columns,
         replicas=_replicas(spec, seen, sample, world),
         bounds=workload.bounds if workload else None,
+        pods=workload.pods if workload else None,
         standing=standing(workload.scaler, workload.pods, workload.rolling_out) if workload else None,
         sources=sources(past, sample),
         missing={**{r: why(r, facts) for r in Reading if r not in values}, **_sampled_missing(seen, sample, values)},
@@ -154,6 +156,7 @@ def _replicas(
                 version=replica.version,
                 fault=replica.fault,
                 gpus=None if whole is None or not spec.gpus.mig else whole * world.fair(spec, [replica]),
+                tokens_out=tokens_out(replica.trace),
                 kv_tokens=replica.kv_tokens,
                 values=values,
             )

@@ -64,6 +64,15 @@ def fold(slots: Slots, vector: tuple[float, ...]) -> float:
     return total
 
 
+def tokens_out(trace: Trace | None) -> float | None:
+    """Output tokens of a replica since its process began; ``None`` when its page does not say."""
+    if trace is None:
+        return None
+    slots = dict(trace.plan.shape.counters).get(Signal.OUTPUT_TOKENS)
+    total = UNKNOWN if slots is None else fold(slots, trace.counts)
+    return total if math.isfinite(total) and total >= 0 else None
+
+
 def gauges(plan: ReplicaPlan, values: tuple[float, ...]) -> dict[Signal, float]:
     """Gauges of a replica that are known and can be true: finite and not negative; usage within 0..1."""
     out = {}

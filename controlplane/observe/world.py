@@ -168,4 +168,7 @@ def _merged(first: WorkloadSighting, second: WorkloadSighting | None) -> Workloa
         ready=second.ready if first.ready is None else first.ready,
         pending=second.pending if first.pending is None else first.pending,
         bounds=first.bounds or second.bounds,
+        scaler=first.scaler or second.scaler,
+        pods=second.pods if first.pods is None else first.pods,
+        rolling_out=second.rolling_out if first.rolling_out is None else first.rolling_out,
     )

@@ -15,6 +15,7 @@ from controlplane.estimate.starts import (
 from controlplane.model.belief import RoleBeliefs, Start
 from controlplane.model.keys import ReplicaKey
 from controlplane.model.role import Bounds, ReplicaState, RoleView
+from controlplane.model.workload import PodView
 from tests.builders import NOON, PLANNER, a_fleet, a_replica, a_role, a_spec, minutely, some_beliefs
 
 
@@ -95,3 +96,63 @@ def test_bounds_are_dated_when_they_change_and_kept_while_unseen():
 def test_a_role_that_is_gone_is_forgotten():
     known = {PLANNER: some_beliefs()}
     assert PLANNER not in estimate(a_fleet(a_role(a_spec("worker"))), known)
+
+
+def born(minutes: float, *, ready: float | None = None, name: str = "planner-7", leaving: bool = False) -> PodView:
+    """A pod created some minutes after noon, and ready since some minutes after noon."""
+    since = None if ready is None else NOON + timedelta(minutes=ready)
+    return PodView(name=name, created=NOON + timedelta(minutes=minutes), ready_since=since, leaving=leaving)
+
+
+def with_pod(role: RoleView, pod: PodView, *, tokens: float | None = None) -> RoleView:
+    told = tuple(replace(r, tokens_out=tokens) if r.key.name == pod.name else r for r in role.replicas)
+    return replace(role, pods=(pod,), replicas=told)
+
+
+def test_where_pods_are_seen_a_start_is_timed_from_created_to_ready():
+    minute = timedelta(minutes=1)
+    beliefs = learn_starts(with_pod(tick(NOON + 2 * minute, ReplicaState.STARTING), born(0.5)), some_beliefs())
+    assert dict(beliefs.pending_since).popitem()[1] == NOON + timedelta(seconds=30), "it was asked for before we saw it"
+    not_yet = with_pod(tick(NOON + 3 * minute, ReplicaState.READY), born(0.5))
+    beliefs = learn_starts(not_yet, beliefs)
+    assert beliefs.starts == (), "its page answers, but the pod gets no requests yet"
+    beliefs = learn_starts(with_pod(tick(NOON + 4 * minute, ReplicaState.READY), born(0.5, ready=3.5)), beliefs)
+    (start,) = beliefs.starts
+    assert (start.seconds, start.ready, start.first_token) == (180, NOON + timedelta(minutes=3.5), None)
+
+
+def test_the_first_token_ends_a_cold_start():
+    minute = timedelta(minutes=1)
+    beliefs = learn_starts(with_pod(tick(NOON, ReplicaState.STARTING), born(0)), some_beliefs())
+    pod = born(0, ready=2)
+    beliefs = learn_starts(with_pod(tick(NOON + 2 * minute, ReplicaState.READY), pod, tokens=0), beliefs)
+    assert beliefs.first_token_p90 is None
+    beliefs = learn_starts(with_pod(tick(NOON + 3 * minute, ReplicaState.READY), pod, tokens=5), beliefs)
+    beliefs = learn_starts(with_pod(tick(NOON + 4 * minute, ReplicaState.READY), pod, tokens=900), beliefs)
+    assert (beliefs.cold_start_p90, beliefs.first_token_p90) == (120, 180)
+
+
+def test_a_replica_that_nobody_asked_for_a_token_says_nothing_about_the_first():
+    beliefs = learn_starts(with_pod(tick(NOON, ReplicaState.STARTING), born(0)), some_beliefs())
+    pod = born(0, ready=1)
+    for minutes, tokens in ((1, 0), (9, 5)):
+        at = NOON + timedelta(minutes=minutes)
+        beliefs = learn_starts(with_pod(tick(at, ReplicaState.READY), pod, tokens=tokens), beliefs)
+    assert (beliefs.cold_start_p90, beliefs.first_token_p90) == (60, None)
+
+
+def test_pods_alone_are_enough_to_time_a_start():
+    minute = timedelta(minutes=1)
+    asked = replace(a_role(at=NOON + minute, pending=1, replicas=()), pods=(born(0),))
+    beliefs = learn_starts(asked, some_beliefs())
+    assert late_for(replace(asked, at=NOON + timedelta(minutes=20)), beliefs) == timedelta(minutes=20)
+    beliefs = learn_starts(replace(asked, at=NOON + 3 * minute, pods=(born(0, ready=2),)), beliefs)
+    assert [s.seconds for s in beliefs.starts] == [120]
+    assert beliefs.pending_since == ()
+
+
+def test_a_pod_that_goes_before_it_was_ready_was_no_start():
+    beliefs = learn_starts(replace(a_role(replicas=()), pods=(born(0),)), some_beliefs())
+    gone = replace(a_role(replicas=()), pods=(born(0, leaving=True), born(0, ready=0, name="planner-1")))
+    beliefs = learn_starts(gone, beliefs)
+    assert (beliefs.starts, beliefs.pending_since) == ((), ())
