@@ -67,8 +67,8 @@ Connect = Callable[[], Client]
 """Makes a client with fresh credentials. May raise what the client's configuration raises."""
 
 
-def connection(*, in_cluster: bool = False, context: str | None = None) -> Connect:
-    """How to reach a cluster: from inside with our service account, or by a context of the kubeconfig."""
+def connection(*, in_cluster: bool = False, context: str | None = None, file: str | None = None) -> Connect:
+    """How to reach a cluster: from inside with our service account, or by a context of a kubeconfig (the usual one)."""
 
     def connect() -> Client:
         settings = kubernetes.client.Configuration()
