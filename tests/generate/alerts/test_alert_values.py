@@ -1,4 +1,4 @@
-"""What an alert is made of: limits of the detectors, known names, texts that say the first step, labels without values."""
+"""What an alert is made of: the detectors' limits, known names, texts with a first step, labels without values."""
 
 import subprocess
 from pathlib import Path
