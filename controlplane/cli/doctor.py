@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--namespace", action="append", default=[], metavar="NS", help="look into this one, too")
     parser.add_argument("--context", metavar="C", help="context of the kubeconfig; else what fleet.yaml says")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig to use; else the usual one")
     parser.add_argument("--offline", action="store_true", help="look at files only")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument(
@@ -159,9 +160,10 @@ def _cluster(args: argparse.Namespace, fleet: Loaded | None, unseen: Unseen) -> 
     named = fleet.settings.sources.kubernetes if fleet else None
     if named is None and not args.namespace:
         return []
-    inside = bool(named and named.in_cluster and not args.context)
+    inside = bool(named and named.in_cluster and not (args.context or args.kubeconfig))
     context = args.context or (named.context if named else None)
-    api = KubernetesApi(connection(in_cluster=inside, context=context), monotonic=SystemClock().monotonic)
+    connect = connection(in_cluster=inside, context=context, file=args.kubeconfig)
+    api = KubernetesApi(connect, monotonic=SystemClock().monotonic)
     roles = [role.namespace for role in fleet.settings.roles.values() if role.namespace] if fleet else []
     monitoring = [fleet.settings.generate.monitoring.namespace] if fleet else []
     try:

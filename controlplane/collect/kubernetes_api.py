@@ -77,7 +77,7 @@ def connection(*, in_cluster: bool = False, context: str | None = None, file: st
             load.load_incluster_config(client_configuration=settings)
         else:
             load.load_kube_config(
-                config_file=os.environ.get("KUBECONFIG"),  # now, not as it was when the library was imported
+                config_file=file or os.environ.get("KUBECONFIG"),  # now, not as it was when the library was imported
                 context=context,
                 client_configuration=settings,
             )
