@@ -1,7 +1,7 @@
 """Alerts through a real Prometheus and a real Alertmanager to a pager and to Slack: what fires, what it hides, its end.
 
-The generated rules as they are, but three hundred times faster: values of alerts are replaced, not texts edited. Prometheus
-scrapes one page with series as our rules record them.
+The generated rules, three hundred times faster: values of alerts are replaced, no text is edited. Prometheus scrapes
+one page with series as our rules record them.
 """
 
 import contextlib

@@ -10,12 +10,14 @@ from controlplane.settings.alerts import AlertName
 from tests.generate.alerts.judged import alerts_of, judge, rules_of, stage
 from tests.generate.alerts.mutants import mutants
 from tests.generate.alerts.scenario import Scenario
-from tests.generate.alerts.scenarios_rest import PAIRS, REST
+from tests.generate.alerts.scenarios_machinery import AGENTS, MACHINERY
+from tests.generate.alerts.scenarios_money import MONEY
+from tests.generate.alerts.scenarios_promises import BURNS, PAIRS
 from tests.generate.alerts.scenarios_serving import SERVING
 
 REQUEST = stage()
 ALERTS = alerts_of(REQUEST)
-SCENARIOS = (*SERVING, *REST, *PAIRS)
+SCENARIOS = (*SERVING, *BURNS, *PAIRS, *MONEY, *AGENTS, *MACHINERY)
 
 
 def stories_of(name: AlertName) -> list[Scenario]:
