@@ -23,7 +23,7 @@ from controlplane.clock import SystemClock
 from controlplane.collect.kubernetes_api import KubernetesApi, connection
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.targets import target
-from controlplane.doctor import loaded, naming, operator, rules, scaled_objects, scrapes, series
+from controlplane.doctor import loaded, naming, operator, rules, scaled_objects, scrapes, series, stages
 from controlplane.doctor.report import Report, report
 from controlplane.doctor.row import Row
 from controlplane.generate.alerts import alert_files
@@ -109,7 +109,28 @@ def examine(args: argparse.Namespace, fleet: Loaded | None, given: Sequence[Docu
     for documents in (given, there):  # files are compared with files, a cluster with itself
         rows += operator.check(documents, names if documents is there else None)
         rows += scaled_objects.check(documents, _context(fleet, state))
+    if fleet and state and groups is not None:
+        facts.append(("Adoption", stages.words(_sight(fleet, state, groups, rows))))
     return report(rows, facts=facts, unseen=unseen.parts)
+
+
+def _sight(fleet: Loaded, state: Server, groups: Sequence[loaded.Group], rows: Sequence[Row]) -> stages.Sight:
+    """What was seen of the stages of adoption."""
+    there = {rule.name for group in groups for rule in group.rules}
+    roles = fleet.settings.roles.values()
+    known = bool(state.answers)
+    return stages.Sight(
+        engines=bool(state.engines),
+        router=bool(state.answers["seen: router"]) if known else None,
+        prefix_cache=bool(state.answers["seen: prefix cache"]) if known else None,
+        gpus=bool(state.answers["seen: GPUs"]) if known else None,
+        scaled=all(role.scaled_object for role in roles if role.replicas.max > role.replicas.min),
+        cost="llm_model:cost_per_million_tokens:dollars1h" in there,
+        alerts="LLMEngineDown" in there,
+        sessions=fleet.settings.sessions is not None,
+        budget=fleet.settings.budget is not None,
+        sound=not any(row.severity is Severity.CRITICAL for row in rows),
+    )
 
 
 def _expected(fleet: Loaded | None) -> tuple[loaded.Group, ...]:

@@ -71,6 +71,11 @@ QUESTIONS: Mapping[str, str] = {
     "dcgm: MIG slices": _dcgm(Match("GPU_I_ID", "", "!=")),
     "moved: kube-state-metrics": aggregate("count", select(_KUBE, (_MOVED,))),
     "moved: KEDA": aggregate("count", select(_KEDA, (_MOVED,))),
+    "seen: router": aggregate("group", "litellm_in_flight_requests or litellm_deployment_state"),
+    "seen: prefix cache": aggregate(
+        "group", "vllm:prefix_cache_queries_total or vllm:gpu_prefix_cache_queries_total or sglang:cache_hit_rate"
+    ),
+    "seen: GPUs": _dcgm(),
     "twice: pod": _twice("pod"),
     "twice: instance": _twice("instance"),
 }

@@ -127,6 +127,9 @@ def test_what_a_server_does_not_show_is_said_and_the_rest_is_examined(run: Run) 
     report = json.loads(out)
     assert status == 1
     assert "rules-none-loaded" in checks(out)
+    assert (
+        dict(report["facts"])["Adoption"] == "stage 0 of 4; for stage 1, one agent proves its value: scrape an engine"
+    )
     missed = {what for what, _ in report["unseen"]}
     assert missed == {"Prometheus: version", "Prometheus: targets", "Prometheus: configuration"}
 
