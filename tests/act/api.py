@@ -277,6 +277,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: in two it would wait 40 ms for the acknowledgement of the first
     api: Api
 
     def do_GET(self) -> None:
@@ -364,11 +365,17 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_who: Any) -> None:
+        """A client that was killed in the middle of a request is no news."""
+
+
 @contextmanager
 def serving(api: Api, port: int = 0) -> Iterator[str]:
     """The API over HTTP on loopback; gives its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"api": api}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), type("Bound", (Handler,), {"api": api}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
