@@ -20,6 +20,8 @@ class Source(StrEnum):
     KUBE = "kube-state-metrics"
     OPENCOST = "opencost"
     KEDA = "keda"
+    LITELLM = "litellm"
+    PROMETHEUS = "prometheus"
 
 
 class Kind(StrEnum):
@@ -75,6 +77,7 @@ class Signal(StrEnum):
     HPA_TARGET = "hpa_target"
     GPU_REQUESTS = "gpu_requests"
     POD_PHASE = "pod_phase"
+    POD_SCHEDULED = "pod_scheduled"
     NODE_PRICE = "node_price"
 
 

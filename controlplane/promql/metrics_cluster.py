@@ -94,6 +94,13 @@ KUBE: tuple[Metric, ...] = (
     ),
     _kube(name="kube_horizontalpodautoscaler_spec_min_replicas", unit="replicas", labels=_HPA, feeds=(Signal.HPA_MIN,)),
     _kube(name="kube_horizontalpodautoscaler_spec_max_replicas", unit="replicas", labels=_HPA, feeds=(Signal.HPA_MAX,)),
+    _kube(
+        name="kube_horizontalpodautoscaler_spec_target_metric",
+        unit="as asked for",
+        labels=(*_HPA, "metric_name", "metric_target_type"),
+        scraped=False,
+        note="what an autoscaler divides its metric by; dashboards show it beside the metric",
+    ),
     Metric(
         name="kube_horizontalpodautoscaler_info",
         source=Source.KUBE,
@@ -120,6 +127,15 @@ KUBE: tuple[Metric, ...] = (
         feeds=(Signal.POD_PHASE,),
         fold=Fold.MAX,
         scraped=False,
+    ),
+    _kube(
+        name="kube_pod_status_scheduled",
+        unit="0 or 1",
+        labels=("namespace", "pod", "condition"),
+        feeds=(Signal.POD_SCHEDULED,),
+        fold=Fold.MAX,
+        scraped=False,
+        note="a pod that is not scheduled has no node, but may be given the exporter's by the scrape configuration",
     ),
 )
 

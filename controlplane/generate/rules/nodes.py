@@ -58,12 +58,19 @@ def _opencost() -> str:
 
 
 def _requested() -> str:
-    """What pods ask the scheduler for, by resource. A finished pod keeps its request, so its phase is asked, too."""
-    requests, phase = (metrics(Source.KUBE, s)[0].name for s in (Signal.GPU_REQUESTS, Signal.POD_PHASE))
+    """What pods ask the scheduler for, by resource: those that are scheduled and not finished.
+
+    A finished pod keeps its request. One that is not scheduled has no node, and may have been given the exporter's.
+    """
+    requests, phase, scheduled = (
+        metrics(Source.KUBE, signal)[0].name for signal in (Signal.GPU_REQUESTS, Signal.POD_PHASE, Signal.POD_SCHEDULED)
+    )
     rows = select(requests, (Match("resource", "nvidia_com_(gpu|mig_.+)", "=~"), ON_A_NODE))
     of_containers = told(rows, "max", (*_POD_NODE, "container", "resource"))
     alive = told(f"({select(phase, (one_of('phase', ('Pending', 'Running')),))} == 1)", "max", POD)
-    return f"{aggregate('sum', of_containers, (*_POD_NODE, 'resource'))} * {on(POD)} group_left () {alive}"
+    queued = told(f"({select(scheduled, (('condition', 'false'),))} == 1)", "max", POD)
+    asked = aggregate("sum", of_containers, (*_POD_NODE, "resource"))
+    return f"{asked} * {on(POD)} group_left () ({alive} unless {on(POD)} {queued})"
 
 
 def _held(settings: Settings) -> str:

@@ -1,0 +1,48 @@
+"""fleet.yamls of the scenarios."""
+
+IN_KUBERNETES = """
+fleet: scenarios
+prices: {h100-sxm-80gb: 4, a100-sxm-80gb: 2}
+sources: {prometheus: "http://127.0.0.1:9090"}
+roles:
+  planner:
+    model: {name: big}
+    gpus: {type: h100-sxm-80gb, per_replica: 2}
+    replicas: {min: 1, max: 4}
+    slo: {ttft_p95: 2s, e2e_p95: 45s}
+    select: {namespace: llm}
+  worker:
+    model: {name: small}
+    gpus: {type: a100-sxm-80gb, mig: 3g.40gb}
+    select: {namespace: llm}
+  embedder:
+    model: {name: vectors}
+    gpus: {type: a100-sxm-80gb}
+    select: {namespace: llm}
+  coder:
+    model: {name: code}
+    engine: sglang
+    gpus: {type: h100-sxm-80gb}
+    select: {namespace: llm}
+  researcher:
+    model: {name: deep}
+    engine: ray-serve
+    gpus: {type: h100-sxm-80gb}
+    select: {namespace: llm}
+"""
+LARGE = IN_KUBERNETES + "rules: {pod_buckets: never}\n"
+OTHER_WEIGHTS = IN_KUBERNETES + "cost: {weights: {prompt: 2, cached: 0.5, output: 8}}\n"
+
+OUTSIDE = """
+fleet: outside
+prices: {h100-sxm-80gb: 4}
+roles:
+  chat:
+    model: {name: big}
+    gpus: {type: h100-sxm-80gb}
+    targets: ["http://10.0.0.1:8000/metrics"]
+  drafts:
+    model: {name: small}
+    gpus: {type: h100-sxm-80gb}
+    targets: ["http://10.0.0.2:8000/metrics", "http://10.0.0.3:8000/metrics"]
+"""
