@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from controlplane.model.finding import Severity
 from controlplane.promql.expr import duration
+from controlplane.promql.layout import laid_out
 from controlplane.settings.alerts import AlertName
 
 NOTHING = timedelta(0)
@@ -38,7 +39,7 @@ class Alert:
 
     def as_yaml(self) -> dict[str, object]:
         """The rule as Prometheus reads it."""
-        rule: dict[str, object] = {"alert": self.name.value, "expr": self.expr}
+        rule: dict[str, object] = {"alert": self.name.value, "expr": laid_out(self.expr)}
         if self.hold:
             rule["for"] = duration(self.hold)
         if self.keep:
@@ -57,5 +58,5 @@ DOLLARS = '${{ printf "%.2f" $value }}'
 
 
 def both(*conditions: str) -> str:
-    """All conditions, one a line, so that a diff shows which changed."""
-    return "\n".join(conditions)
+    """A condition, and what it is combined with: ``and on (…) …``, ``unless …``."""
+    return " ".join(conditions)

@@ -58,7 +58,7 @@ def test_two_rules_of_one_name_differ_in_their_labels() -> None:
     [
         ("detectors: {queue-buildup: {limit: 8}}", AlertName.QUEUE_BACKLOG, "avg > 8"),
         ("detectors: {queue-buildup: {limit: 8}}", AlertName.SCALED_TO_MAX, "avg > 8"),
-        ("detectors: {preemption-storm: {share: 0.5, floor: 2}}", AlertName.PREEMPTION_STORM, "> 2\nunless"),
+        ("detectors: {preemption-storm: {share: 0.5, floor: 2}}", AlertName.PREEMPTION_STORM, "> 2 unless"),
         ("detectors: {prefix-collapse: {share: 0.25}}", AlertName.PREFIX_CACHE_COLLAPSE, "< 0.25 *"),
         ("detectors: {low-utilisation: {limit: 0.1}}", AlertName.ROLE_UNDERUTILISED, "< 0.1"),
         ("alerts: {limits: {error_share: 0.1}}", AlertName.REQUEST_ERRORS, "> 0.1"),
