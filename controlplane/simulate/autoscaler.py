@@ -26,6 +26,11 @@ class ScaledObject:
         self._in_flight_target = in_flight_target
         self._wishes: deque[tuple[float, int]] = deque()
 
+    @property
+    def targets(self) -> tuple[float, float]:
+        """Per replica: waiting requests, requests in flight."""
+        return self._queue_target, self._in_flight_target
+
     def bound(self, least: int, most: int) -> None:
         """New bounds, as a patch would set them."""
         self.min, self.max = least, max(least, most)

@@ -111,6 +111,15 @@ def _autoscalers(writer: _Writer, fleet: Fleet) -> None:
         [(labels, max(1, scaled.min)) for labels, scaled, _ in rows],
     )
     writer.family(
+        f"{prefix}_spec_target_metric",
+        "The metric specifications used by this autoscaler when calculating the desired replica count.",
+        [
+            ({**labels, "metric_name": f"s{index}-prometheus", "metric_target_type": "average"}, target)
+            for labels, scaled, _ in rows
+            for index, target in enumerate(scaled.targets)
+        ],
+    )
+    writer.family(
         f"{prefix}_status_current_replicas",
         "[STABLE] Current number of replicas of pods managed by this autoscaler.",
         [(labels, len(deployment.active)) for labels, _, deployment in rows],

@@ -42,13 +42,13 @@ def mixed_cluster(
             _role(
                 "reranker", "BAAI/bge-reranker-v2-m3", ENCODER_600M_L40, "h100-sxm-80gb", longest=8192, mig="3g.40gb"
             ),
-            _role("coder", "Qwen/Qwen2.5-Coder-7B-Instruct", LLAMA_8B_L40S, "l40-48gb", longest=32_768),
+            _role("coder", "Qwen/Qwen2.5-Coder-7B-Instruct", LLAMA_8B_L40S, "l40-48gb", longest=32_768, replicas=2),
         ),
         nodes=(
             NodeShape(name="gpu-h100-0", gpu="h100-sxm-80gb", count=2, dcgm=whole, honor_labels=ours),
             NodeShape(name="gpu-mig-0", gpu="h100-sxm-80gb", count=1, mig=CUT, dcgm=cut, honor_labels=as_is),
             NodeShape(name="gpu-a100-0", gpu="a100-pcie-80gb", count=2, dcgm=whole, honor_labels=ours),
-            NodeShape(name="gpu-l40-0", gpu="l40-48gb", count=2, dcgm=whole, honor_labels=ours),
+            NodeShape(name="gpu-l40-0", gpu="l40-48gb", count=3, dcgm=whole, honor_labels=ours),
         ),
         bystanders=(
             Bystander(name="notebook-ada-0", namespace="research", node="gpu-a100-0"),
@@ -58,8 +58,10 @@ def mixed_cluster(
     )
 
 
-def _role(name: str, model: str, cost: StepCost, gpu: str, *, longest: int, **more: Any) -> RoleShape:
-    """One replica, always; nothing scales it."""
+def _role(
+    name: str, model: str, cost: StepCost, gpu: str, *, longest: int, replicas: int = 1, **more: Any
+) -> RoleShape:
+    """Always so many replicas; nothing scales it."""
     start = ColdStart(weights=20, engine=25)
     return RoleShape(
         name=name,
@@ -68,8 +70,8 @@ def _role(name: str, model: str, cost: StepCost, gpu: str, *, longest: int, **mo
         gpu=gpu,
         gpus_per_replica=1,
         longest=longest,
-        min=1,
-        max=1,
+        min=replicas,
+        max=replicas,
         cold_start=start,
         **more,
     )

@@ -74,11 +74,12 @@ def _kept(desk: Desk) -> Iterator[Metric]:
 def _loops(desk: Desk) -> Iterator[Metric]:
     """How the service's own loops are doing."""
     health = desk.health()
+    # a counter that begins at 1 hides its first event from increase(): say 0 before
     none_yet = {(Kind.UNDO.value, ROLLED_BACK, spec.namespace): 0 for spec in desk.roles}
-    """A counter that begins at 1 hides its first event from ``increase``."""
     sent = {**none_yet, **health.actions}
     yield family(ours.ACTIONS, [(key, float(n)) for key, n in sorted(sent.items())])
     yield family(
         ours.LOOP_LAST_SUCCESS, [((loop,), at.timestamp()) for loop, at in sorted(health.last_success.items())]
     )
-    yield family(ours.LOOP_DROPPED, [((loop,), float(n)) for loop, n in sorted(health.dropped.items())])
+    dropped = {**dict.fromkeys(health.last_success, 0), **health.dropped}
+    yield family(ours.LOOP_DROPPED, [((loop,), float(n)) for loop, n in sorted(dropped.items())])

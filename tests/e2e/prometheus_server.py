@@ -11,12 +11,14 @@ from tests.real_servers import RunningServer, free_port, running
 
 
 @contextlib.contextmanager
-def prometheus(binary: Path, folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[RunningServer]:
+def prometheus(
+    binary: Path, folder: Path, settings: Mapping[str, object] | None = None, *, port: int | None = None
+) -> Iterator[RunningServer]:
     """Start it over the data in ``folder``; ``settings`` as in prometheus.yml (which may be JSON)."""
     folder.mkdir(exist_ok=True)
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(settings or {}))
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{port or free_port()}"
     command: list[str | Path] = [
         binary,
         f"--config.file={file}",

@@ -78,11 +78,11 @@ def test_every_dollar_is_in_the_bucket_it_belongs_to(seen: tuple[Seen, Truth]) -
 
 def test_the_books_hold_what_the_cluster_was_made_for(seen: tuple[Seen, Truth]) -> None:
     _, true = seen
-    assert true.bill == pytest.approx(3 * 3.2 + 2 * 1.35 + 2 * 1.0)
+    assert true.bill == pytest.approx(3 * 3.2 + 2 * 1.35 + 3 * 1.0)
     assert true.other == pytest.approx(1.35), "the notebook's A100; the job that has ended costs nothing"
     stranded = 3.2 * (2 / 7) / (1 / 2 + 2 / 7 + 2 / 7)
     assert true.unallocated == pytest.approx(stranded + 1.0), "a slice and an L40"
-    assert true.roles["coder"].idle == pytest.approx(1.0)
+    assert true.roles["coder"].idle == pytest.approx(2.0)
     assert true.roles["coder"].serving == 0
 
 
@@ -104,7 +104,7 @@ def test_every_machine_has_its_price_and_its_gpus(seen: tuple[Seen, Truth]) -> N
     assert {name: (node.count, node.dollars_per_hour) for name, node in nodes.items()} == {
         "gpu-a100-0": (2, 1.35),
         "gpu-h100-0": (2, 3.2),
-        "gpu-l40-0": (2, 1.0),
+        "gpu-l40-0": (3, 1.0),
         "gpu-mig-0": (1, 3.2),
     }
 
