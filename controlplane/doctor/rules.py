@@ -147,7 +147,7 @@ def _old(subject: str, wanted: Group, loaded: Group) -> list[Row]:
         differences.append("the order of the rules: each sees only what those before it recorded")
     if not differences:
         return []
-    said = f"is not the group that fleet.yaml gives ({len(differences)} differences)"
+    said = f"is not the group that fleet.yaml gives: {len(differences)} difference{'s' * (len(differences) > 1)}"
     fix = f"controlplane generate FLEET.yaml  # then load {wanted.file}"
     return [OLD.row(subject, said, evidence=tuple(dict.fromkeys(differences))[:8], fix=fix)]
 
