@@ -159,9 +159,14 @@ def _incomplete(sides: Sides, needs: tuple[Need, ...]) -> str | None:
         return "arrivals are unknown"
     if sustained(role, _span(sides), lambda coverage, *_: coverage >= heard, *NEEDED_TO_SHRINK) is None:
         return f"not every replica was heard all through the last {_words(sides)}"
-    if sides.capacity is None and sustained(role, _span(sides), lambda w: w == 0, Reading.WAITING) is None:
+    if sides.capacity is None and sustained(role, _span(sides), _calm, Reading.WAITING, Reading.REPLICAS_READY) is None:
         return "requests waited, and what a replica sustains is not known yet"
     return None
+
+
+def _calm(waiting: float, ready: float) -> bool:
+    """Whether what waits is only passing through: one request, or one for two replicas."""
+    return waiting <= max(1.0, ready / 2)
 
 
 def _last(sides: Sides) -> int:

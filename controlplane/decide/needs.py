@@ -22,8 +22,9 @@ from controlplane.model.units import seconds_text
 KV_RISE = 0.05
 """A rise of KV use in three minutes below this share of the role's cache is no trend."""
 
-MOST_AT_ONCE = 2.0
-"""Without a known capacity a queue never asks for more than this multiple of the replicas that serve."""
+TWICE, FEW = 2.0, 4
+"""Without a known capacity a queue never asks for more than twice the replicas that serve, or four more if that is
+more: what an autoscaler would start in one step anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ class Sides:
             return None
         if self.capacity is None or rate is None:
             factor = self._strain(i, waiting, ready)
-            return min(factor, MOST_AT_ONCE) * ready if factor > 1 else 0.0
+            return min(factor * ready, max(TWICE * ready, ready + FEW)) if factor > 1 else 0.0
         each = self.capacity.requests
         late = waiting - self._tolerated(ready)
         return rate + late / self.law.drain.total_seconds() / each if late > 0 else 0.0

@@ -2,7 +2,7 @@
 
 A replica without a queue says only that it can do *at least* this much, which is no capacity: a fleet that
 believed it would never shrink. So we learn from minutes in which requests waited the whole time, everywhere, and
-the number of replicas did not change; and we believe a lower bound, because a capacity thought 20 % too high
+the number of replicas that serve did not change; and we believe a lower bound, because a capacity thought 20 % too high
 costs users, and one thought 20 % too low only money. Until enough such minutes were seen it is unknown.
 """
 
@@ -23,8 +23,8 @@ KEPT = 40
 FORGOTTEN_AFTER = timedelta(days=1)
 """A sample older than this says nothing about the replicas of today."""
 
-LEAST_SAMPLES = 5
-"""Samples needed before a capacity is believed: five saturated minutes."""
+LEAST_SAMPLES = 3
+"""Samples needed before a capacity is believed: three saturated minutes. A fleet that follows it has few of them."""
 
 SATURATED = 1.0
 """Waiting requests per ready replica from which a replica never idles between two requests."""
@@ -77,7 +77,7 @@ def capacity_of(role: RoleView, beliefs: RoleBeliefs) -> Capacity | None:
 def _sample(role: RoleView) -> Throughput | None:
     ready = role.now(Reading.REPLICAS_READY)
     requests, tokens = role.now(Reading.REQUESTS), _tokens_per_request(role)
-    if not ready or not requests or tokens is None or role.now(Reading.REPLICAS_PENDING):
+    if not ready or not requests or tokens is None:
         return None
     since = _saturated_since(role, ready)
     if since is None or role.at - since < RATE_WINDOW:

@@ -275,3 +275,18 @@ def test_the_role_of_a_fleet_that_was_never_learned_about_is_planned_too():
 
 def test_a_steady_role_is_left_alone():
     assert wish(a_load(rate=3.5, waiting=steady(0.0))).replicas == 4
+
+
+def test_time_between_tokens_is_held_against_the_line_this_role_has_shown():
+    """25 ms of its 30 ms are there without load: half as many replicas would not make it 60 ms."""
+    wave = [4.0 + 4.0 * (i // 20 % 2) for i in range(HOUR)]  # ten minutes of little, ten of more
+    flat = [0.0275 + 0.0025 * (i // 20 % 2) for i in range(HOUR)]
+    steep = [0.0150 + 0.0150 * (i // 20 % 2) for i in range(HOUR)]
+    load = {"rate": 0.5, "ready": 2, "running": ticking(*wave), "spec": a_spec(most=20, itl=0.05)}
+    assert wish(a_load(**load, itl_p95=ticking(*flat))).replicas == 1
+    assert wish(a_load(**load, itl_p95=ticking(*steep))).binding is Binding.SURVIVORS
+
+
+def test_one_request_that_passes_through_the_queue_does_not_keep_a_fleet():
+    passing = ticking(*(1.0 if i % 7 == 0 else 0.0 for i in range(HOUR)))
+    assert wish(a_load(rate=1.0, waiting=passing), some_beliefs()).replicas == 3

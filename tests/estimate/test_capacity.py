@@ -33,7 +33,7 @@ def test_a_saturated_minute_is_a_sample_per_replica():
     [
         pytest.param(saturated(waiting_per_replica=0.5), id="no queue everywhere"),
         pytest.param(saturated(waiting_per_replica=ticking(3.0, 0.0, 3.0, 3.0)), id="the queue was empty in between"),
-        pytest.param(saturated(desired=5), id="a replica is starting"),
+        pytest.param(saturated(replicas_ready=ticking(3.0, 3.0, 4.0, 4.0)), id="a replica has just begun to serve"),
         pytest.param(saturated(coverage=0.75), id="a replica is not heard"),
         pytest.param(saturated(requests=None), id="nobody counts what is finished"),
         pytest.param(saturated(requests=0.0), id="nothing is finished"),
@@ -58,7 +58,7 @@ def test_only_the_last_ones_of_a_day_are_kept():
     assert learn_capacity(a_role(at=NOON + FORGOTTEN_AFTER + MINUTE), many).throughputs == ()
 
 
-def test_what_is_believed_is_a_lower_bound_and_nothing_before_five_samples():
+def test_what_is_believed_is_a_lower_bound_and_nothing_before_three_samples():
     role = saturated()
     assert capacity_of(role, samples(*[2.0] * (LEAST_SAMPLES - 1))) is None
     even, spread = capacity_of(role, samples(*[2.0] * 5)), capacity_of(role, samples(1.0, 1.5, 2.0, 2.5, 3.0))
