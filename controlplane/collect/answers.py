@@ -80,9 +80,9 @@ def source_error(problem: BaseException) -> SourceError:
     return SourceError(fault, shortened(f"{type(problem).__name__}: {problem}"))
 
 
-def shortened(text: str) -> str:
-    """At most 120 printable characters of what a server or library said."""
-    return "".join(c if c.isprintable() else "�" for c in text)[:120]
+def shortened(text: str, most: int = 120) -> str:
+    """At most ``most`` printable characters of what a server or library said."""
+    return "".join(c if c.isprintable() else "�" for c in text[:most])
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

@@ -14,6 +14,8 @@ BOUNDS = ("f:minReplicaCount", "f:maxReplicaCount")
 ARGO, FLUX = "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/"
 ARGO_LABEL = "app.kubernetes.io/instance"
 MOST_GPUS = 100_000
+WORDS = 500
+"""Characters of a message. An HPA names the metric at length before it says what is wrong with it."""
 
 
 def scaler(scaled: Object | None, autoscaler: Object | None) -> ScalerView | None:
@@ -33,7 +35,7 @@ def scaler(scaled: Object | None, autoscaler: Object | None) -> ScalerView | Non
         paused=stopped,
         metric_known=metric if metric is not None else _is(said, "HPAActive"),
         able=able,
-        problem="; ".join(shortened(str(at(c, "message") or at(c, "reason") or "")) for c in wrong),
+        problem="; ".join(shortened(str(at(c, "message") or at(c, "reason") or ""), WORDS) for c in wrong),
         kept_by=_kept_by(scaled),
         gitops=_gitops(scaled),
     )
@@ -150,7 +152,7 @@ def _pod(pod: Object) -> PodView | None:
         ready_since=instant(at(said["Ready"], "lastTransitionTime")) if _is(said, "Ready") else None,
         node=node if isinstance(node, str) and node else None,
         leaving=at(pod, "metadata", "deletionTimestamp") is not None,
-        unschedulable=shortened(str(at(scheduled, "message") or "no machine takes it")) if stuck else "",
+        unschedulable=shortened(str(at(scheduled, "message") or "no machine takes it"), WORDS) if stuck else "",
         waiting=_waiting(pod),
     )
 

@@ -106,17 +106,11 @@ class _Life:
 
 
 def _lives(role: RoleView) -> Iterator[_Life]:
-    """Replicas that start or serve. Those that were lost, or are on their way out, are neither."""
-    pods = {ReplicaKey(role.name, pod.name): pod for pod in role.pods or ()}
+    """Replicas that start or serve. Where its pod is seen, that says; else its page, less those that were lost."""
+    pods = {ReplicaKey(role.name, pod.name): pod for pod in role.pods or () if pod.created is not None}
     for replica in role.replicas:
-        pod = pods.pop(replica.key, None)
-        if replica.state is ReplicaState.LOST or (pod is not None and pod.leaving):
-            continue
-        asked = pod.created if pod is not None else None
-        ready = role.at if replica.state is ReplicaState.READY else None
-        if ready is not None and pod is not None and asked is not None:
-            ready = pod.ready_since  # its page may answer before the pod gets requests
-        yield _Life(replica.key, asked, ready)
+        if replica.key not in pods and replica.state is not ReplicaState.LOST:
+            yield _Life(replica.key, None, role.at if replica.state is ReplicaState.READY else None)
     for key, pod in pods.items():
         if not pod.leaving:
             yield _Life(key, pod.created, pod.ready_since)

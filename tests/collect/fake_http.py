@@ -43,8 +43,8 @@ class FakeHttp:
 
 
 @contextlib.contextmanager
-def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
-    """Serve on a free port until the block ends."""
+def fake_http(answer: Callable[[Asked], Reply], *, host: str = "127.0.0.1", port: int = 0) -> Iterator[FakeHttp]:
+    """Serve on a free port (or a given one) until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -110,8 +110,8 @@ def fake_http(answer: Callable[[Asked], Reply]) -> Iterator[FakeHttp]:
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that hangs up is part of the test."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        fake = FakeHttp(f"http://127.0.0.1:{server.server_address[1]}", answer)
+    with Server((host, port), Handler) as server:
+        fake = FakeHttp(f"http://{host}:{server.server_address[1]}", answer)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

@@ -27,6 +27,7 @@ from controlplane.model.role import Bounds, Engine, GpuSpec, ModelSpec, RoleSpec
 from tests import kube_objects as objects
 from tests.collect.reading_contract import following, known
 from tests.kube.reading import reading
+from tests.kube_api import RefusedError
 from tests.kube_cluster import Cluster, cluster
 from tests.kube_commands import PROGRAMS
 from tests.kube_processes import until
@@ -43,6 +44,7 @@ ROLE = RoleSpec(
     gpus=GpuSpec(type="h100"),
     replicas=Bounds(min=1, max=4),
     workload=ObjectRef("Deployment", ROOM, "worker"),
+    scaled_object=ObjectRef("ScaledObject", ROOM, "worker"),
 )
 FLAGS = (
     "--etcd-compaction-interval=5s",
@@ -67,6 +69,7 @@ def granted(small: Cluster) -> Iterator[None]:
     small.allow(ROOM, READER, ["list", "watch"], "apps", ["deployments"])
     small.allow(ROOM, READER, ["list", "watch"], "autoscaling", ["horizontalpodautoscalers"])
     small.allow(ROOM, READER, ["list", "watch"], "", ["pods"])
+    small.allow(ROOM, READER, ["list", "watch"], "keda.sh", ["scaledobjects"])
     yield
     for kind in ("rolebindings", "roles"):
         small.admin.delete(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{ROOM}/{kind}")
@@ -152,9 +155,10 @@ def _gone(api: KubernetesApi, listing: Listing, version: str) -> bool:
 
 
 def test_c4_c6_an_api_server_that_hangs_is_told_as_old_news_and_caught_up_with(small: Cluster, look: Look) -> None:
+    until(lambda: look().health.ok, within=20, why=lambda: look().health)
     assert look().workloads[ROLE.name].desired == 3
     with small.paused("kube-apiserver"):
-        until(lambda: look().health.fault is Fault.TIMEOUT, within=6)
+        until(lambda: look().health.fault is Fault.TIMEOUT, within=6, why=lambda: look().health)
         view = look()
         last = view.workloads[ROLE.name].at
         assert view.health.last_good == last
@@ -174,6 +178,7 @@ def test_c4_an_api_server_that_crashes_is_found_again(small: Cluster, look: Look
 
 
 def test_c5_a_right_that_is_taken_away_costs_its_part_and_comes_back(small: Cluster, look: Look) -> None:
+    until(lambda: look().health.ok, within=20)
     binding = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{ROOM}/rolebindings/{READER}-horizontalpodautoscalers"
     small.admin.delete(binding)
     until(lambda: look().health.fault is Fault.UNAUTHORISED, within=5)
@@ -182,6 +187,23 @@ def test_c5_a_right_that_is_taken_away_costs_its_part_and_comes_back(small: Clus
     assert view.workloads[ROLE.name].desired == 3
     small.allow(ROOM, READER, ["list", "watch"], "autoscaling", ["horizontalpodautoscalers"])
     until(lambda: look().health.ok, within=5, why=lambda: look().health)
+
+
+def test_c12_without_keda_all_is_well_and_it_is_found_when_it_comes(small: Cluster, look: Look) -> None:
+    view = until(lambda: (v := look()).health.ok and v, within=20)
+    assert view.workloads[ROLE.name].bounds is None
+    small.apply(*objects.definitions())
+    wanted = objects.scaled_object(ROOM, "worker", "vector(1)", prometheus="http://127.0.0.1:1")
+    until(lambda: _applied(small, wanted), within=10)
+    until(lambda: look().workloads[ROLE.name].bounds == Bounds(min=1, max=50), within=10, why=lambda: look().health)
+
+
+def _applied(small: Cluster, wanted: dict[str, Any]) -> bool:
+    try:
+        small.apply(wanted)
+    except (KeyError, RefusedError):  # the new kind is not served yet
+        return False
+    return True
 
 
 def test_c3_an_overloaded_server_says_when_to_come_back(api: KubernetesApi) -> None:
