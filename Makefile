@@ -25,7 +25,7 @@ check: setup
 
 test: check
 	$(BIN)/python tools/real.py get
-	$(BIN)/python -m pytest -m "not bench and not fuzz"
+	$(BIN)/python tools/lanes.py
 	$(BIN)/python -m pytest -m fuzz -s
 	$(BIN)/python -m pytest -m bench -s
 
