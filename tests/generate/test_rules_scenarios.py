@@ -1,12 +1,13 @@
 """Recording rules in situations written by hand, judged by promtool; broken ones must be noticed by them."""
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from controlplane.promql.recorded import LEVELS
+from controlplane.promql.recorded import LEVELS, RECORDED
 from tests.generate.promql_names import metric_names
 from tests.generate.rules.all_scenarios import NAMED, SCENARIOS
 from tests.generate.rules.mutations import MUTATIONS, Mutation, broken
@@ -34,6 +35,15 @@ def test_what_is_recorded_is_what_the_list_says() -> None:
         for rule in group["rules"]
     }
     assert recorded == OURS
+
+
+def test_series_carry_the_labels_that_the_list_says_and_no_others() -> None:
+    allowed = {recorded.name: set(recorded.labels) for recorded in RECORDED}
+    for scenario in SCENARIOS:
+        for expr, samples in scenario.expect.items():
+            name = expr.partition("{")[0]
+            for labels in samples if name in allowed else ():
+                assert set(re.findall(r'(\w+)="', labels)) <= allowed[name], f"{scenario.name}: {expr}"
 
 
 @pytest.mark.real
