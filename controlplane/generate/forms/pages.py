@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from controlplane.generate.manifests import ourselves
+from controlplane.generate.manifests import things as ourselves
 from controlplane.generate.request import Request
 from controlplane.model.role import Engine
 from controlplane.settings.outputs import Exporter, Scraped
