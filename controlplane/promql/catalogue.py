@@ -10,10 +10,12 @@ from controlplane.model.reading import Reading
 from controlplane.promql.metric import ENGINE_SIGNALS, MADE_FROM, Kind, Metric, Signal, Source
 from controlplane.promql.metrics_cluster import DCGM, KUBE, OPENCOST
 from controlplane.promql.metrics_keda import KEDA
+from controlplane.promql.metrics_litellm import LITELLM
+from controlplane.promql.metrics_prometheus import PROMETHEUS
 from controlplane.promql.metrics_sglang import SGLANG
 from controlplane.promql.metrics_vllm import VLLM
 
-CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE + OPENCOST + KEDA
+CATALOGUE: tuple[Metric, ...] = VLLM + SGLANG + DCGM + KUBE + OPENCOST + KEDA + LITELLM + PROMETHEUS
 """All metrics; of those that feed the same signal of a source, the first that a page has is used."""
 
 PROCESS_START = "process_start_time_seconds"

@@ -13,9 +13,11 @@ TITLES = {
     Source.KUBE: "kube-state-metrics",
     Source.OPENCOST: "OpenCost",
     Source.KEDA: "KEDA",
+    Source.LITELLM: "LiteLLM",
+    Source.PROMETHEUS: "Prometheus itself",
 }
 
-_USE = {Source.KEDA: "alerts and dashboards"}
+_USE = dict.fromkeys((Source.KEDA, Source.LITELLM, Source.PROMETHEUS), "alerts and dashboards")
 """What metrics that feed no reading are for, where it is not to tell the version."""
 
 HEAD = """# Metrics we read

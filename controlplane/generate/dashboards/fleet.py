@@ -1,295 +1,273 @@
-"""The fleet on one page: money, promises, load, KV cache, replicas, and whether we can see at all.
+"""The fleet on one page: what it costs, whether it keeps its promises, what waits for somebody, every role in a row."""
 
-Panels ask recorded names only; limits are the detectors' own, objectives those of fleet.yaml.
-"""
-
-from typing import Any
-
-from controlplane.generate.dashboards.grafana import dashboard
-from controlplane.generate.dashboards.panel import Panel, Query, Row
-from controlplane.generate.rules.roles import OBJECTIVE, limit_of
-from controlplane.generate.text import made_by
+from controlplane.generate.alerts.slo import BUDGET
+from controlplane.generate.dashboards.asked import (
+    ANNOTATIONS,
+    FIRING,
+    FLEET_VARIABLES,
+    P95,
+    address,
+    alerts,
+    asked,
+    by,
+    equal,
+    or_none,
+    other_than,
+)
+from controlplane.generate.dashboards.charts import (
+    BAD,
+    DOLLARS,
+    FAIR,
+    GOOD,
+    GPUS,
+    MODEL_KEY,
+    ROLE_KEY,
+    SHARE,
+    TOKENS,
+    above,
+    below,
+    number,
+    table,
+    total,
+)
+from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Key, Kind, Link, Panel, Query, Row, State
+from controlplane.generate.rules.roles import limit_of
 from controlplane.model.reading import Reading
 from controlplane.promql import exported as ours
 from controlplane.settings.schema import Settings
 
-ROLE = '{role=~"$role"}'
-NONE = f"sum({ours.BUILD_INFO.name}) * 0"
-"""Zero while the control plane is there to count, nothing while it is not."""
+BUCKETS = "llm_fleet:cost_dollars_per_hour:sum"
+TO_COST = (Link("Cost", address("llm-cost")),)
+TO_SCALING = (Link("Autoscaling", address("llm-scaling")),)
+BUCKET_COLOURS = (("serving", "green"), ("idle", "orange"), ("other", "purple"), ("unallocated", "red"))
 
 
-def fleet_dashboard(settings: Settings, source: str) -> dict[str, Any]:
-    """Grafana's JSON of the one dashboard there is so far."""
-    return dashboard(
+def fleet_board(settings: Settings) -> Board:
+    """The page to begin with."""
+    return Board(
         uid="llm-fleet",
-        title=f"LLM fleet · {settings.fleet}",
-        description=made_by(source),
-        rows=(_now(), _load(settings), _latency(), _kv_cache(settings), _money(), _replicas(), _ourselves()),
-        role_metric="llm_role:replicas:count",
+        title=f"{settings.fleet} · Fleet",
+        words="The fleet on one page. Money of the whole fleet does not follow the choices of model and role.",
+        rows=(_now(), _roles(settings), _over_time(settings)),
+        variables=FLEET_VARIABLES,
+        annotations=ANNOTATIONS,
     )
-
-
-def _by_role(operator: str, expression: str) -> str:
-    return f"{operator} by (role) ({expression})"
 
 
 def _now() -> Row:
-    stats = (
-        (
-            "Spend",
-            "llm_fleet:cost_dollars_per_hour:sum",
-            "currencyUSD",
-            "Dollars per hour of all roles. Absent as soon as one role's spend is unknown: half a bill is not a bill.",
-        ),
-        (
-            "Requests finished",
-            "sum(llm_role:requests_finished:rate5m)",
-            "reqps",
-            "Finished requests of any reason per second, 5 min.",
-        ),
-        ("Tokens", "sum(llm_role:tokens_delivered:rate5m)", "short", "Prompt and output tokens delivered per second."),
-        ("Requests waiting", "sum(llm_role:requests_waiting:sum)", "short", "Queued requests of all roles."),
-        (
-            "Open findings",
-            f"sum({ours.FINDINGS.name}) or {NONE}",
-            "short",
-            "What the control plane has found and is not over.",
-        ),
-        (
-            "Open recommendations",
-            f'sum({ours.RECOMMENDATIONS.name}{{state="open"}}) or {NONE}',
-            "short",
-            "Changes that wait for a person.",
-        ),
-    )
-    panels = tuple(
-        Panel(
-            title=title,
-            description=f"{words} {expr}",
-            unit=unit,
-            kind="stat",
-            width=4,
-            height=4,
-            queries=(Query(expr=expr),),
-        )
-        for title, expr, unit, words in stats
-    )
-    return Row(title="Now", panels=(*panels, _table()))
-
-
-def _table() -> Panel:
-    columns = (
-        ("Replicas", "sum", "llm_role:replicas:count", "short"),
-        ("Waiting per replica", "max", "llm_role:requests_waiting_per_replica:avg", "short"),
-        ("KV cache, fullest", "max", "llm_role:kv_cache_usage:max", "percentunit"),
-        ("TTFT p95", "max", 'llm_role:ttft_seconds:quantile5m{quantile="0.95"}', "s"),
-        ("ITL p95", "max", 'llm_role:itl_seconds:quantile5m{quantile="0.95"}', "s"),
-        ("Prefix hits", "max", "llm_role:prefix_cache_hit:ratio5m", "percentunit"),
-        ("Tokens/s", "sum", "llm_role:tokens_delivered:rate5m", "short"),
-        ("$/h", "sum", "llm_role:cost_dollars_per_hour:sum", "currencyUSD"),
-        ("$/Mtok (1h)", "max", "llm_role:cost_per_million_tokens:dollars1h", "currencyUSD"),
-    )
-    queries = tuple(
-        Query(expr=_by_role(how, _of_role(name)), legend=title, unit=unit) for title, how, name, unit in columns
-    )
-    words = "Every role at a glance. An empty cell is unknown, not zero."
-    return Panel(title="Roles", description=words, unit="short", kind="table", width=24, queries=queries)
-
-
-def _of_role(name: str) -> str:
-    return name.replace("{", '{role=~"$role",', 1) if "{" in name else name + ROLE
-
-
-def _one(title: str, name: str, how: str, unit: str, words: str, **also: Any) -> Panel:
-    """One series per role of one recorded name."""
-    query = Query(expr=_by_role(how, _of_role(name)), legend="{{role}}")
-    return Panel(title=title, description=f"{words} {name}", unit=unit, queries=(query,), **also)
-
-
-def _load(settings: Settings) -> Row:
-    limit = limit_of(settings, Reading.WAITING_PER_REPLICA)
+    open_ = equal("state", "open")
     return Row(
-        title="Load",
+        title="Now",
         panels=(
-            _one(
-                "Waiting per replica",
-                "llm_role:requests_waiting_per_replica:avg",
-                "max",
+            number("Spend per hour", total(BUCKETS), DOLLARS, "What all GPUs cost, dollars per hour.", links=TO_COST),
+            number(
+                "Idle share",
+                f"{total(BUCKETS, equal('bucket', 'idle'))} / ({total(BUCKETS)} > 0)",
+                SHARE,
+                "Share of the bill for GPUs that roles hold while nothing runs on them.",
+                most=1,
+                links=TO_COST,
+            ),
+            number(
+                "Unallocated per hour",
+                total(BUCKETS, equal("bucket", "unallocated")),
+                DOLLARS,
+                "Dollars per hour of GPUs and MIG slices nobody holds.",
+                links=(Link("GPUs", address("llm-gpu")),),
+            ),
+            number(
+                "$ per million tokens, 1 h",
+                f"max({asked('llm_fleet:cost_per_million_tokens:dollars1h')})",
+                DOLLARS,
+                "Money of the last hour by its tokens, cached ones included. Cheap may mean overloaded: look at TTFT.",
+                nothing=NO_TRAFFIC,
+                links=TO_COST,
+            ),
+            number(
+                "Tokens per dollar, 1 h",
+                f"max({asked('llm_fleet:tokens_per_dollar:ratio1h')})",
                 "short",
-                "Queued requests per replica that answers; the line is the queue detector's limit.",
-                limit=limit,
+                "Tokens delivered per dollar of the last hour; 0 when idle.",
+                links=TO_COST,
             ),
-            _one("Running", "llm_role:requests_running:sum", "sum", "short", "Requests in execution batches."),
+            number(
+                "Requests finished",
+                total("llm_role:requests_finished:rate5m"),
+                "reqps",
+                "Requests that ended for any reason, per second, 5 min.",
+            ),
+            number(
+                "TTFT p95, slowest role",
+                f"max({asked('llm_role:ttft_seconds:quantile5m', P95, other_than('phase', 'decode'))})",
+                "s",
+                "95th percentile of the time to first token, 5 min, of the role where it is longest.",
+                nothing=NO_TRAFFIC,
+            ),
+            number(
+                "Error budget left, least",
+                f"min(1 - {asked('llm_slo:error:ratio30d')} / {BUDGET:g})",
+                SHARE,
+                f"A p95 promise allows {BUDGET:.0%} of requests to be slower. What is left of that for the last 30 "
+                f"days, of the promise that has least.",
+                steps=below(0, 0.25),
+                links=(Link("Role", address("llm-role")),),
+                nothing=NO_TRAFFIC,
+            ),
+            number(
+                "Recommendations that wait",
+                or_none(total(ours.RECOMMENDATIONS.name, open_)),
+                "short",
+                "Changes that wait for a person.",
+                links=TO_SCALING,
+            ),
+            number(
+                "They would save",
+                or_none(total(ours.SAVINGS.name, open_)),
+                DOLLARS,
+                "Dollars per hour that open recommendations would save.",
+                links=TO_SCALING,
+            ),
+            number(
+                "Alerts firing",
+                or_none(f"count({alerts('ALERTS', FIRING)})"),
+                "short",
+                "Our alerts that fire.",
+                steps=above(1),
+            ),
+            number(
+                "Open findings",
+                or_none(f"sum({asked(ours.FINDINGS.name)})"),
+                "short",
+                "What detectors have found and is not over.",
+                links=TO_SCALING,
+            ),
+        ),
+    )
+
+
+def _by_row(operator: str, expression: str) -> str:
+    return by("role model", operator, expression)
+
+
+def _roles(settings: Settings) -> Row:
+    hour = "dollars1h"
+    columns = (
+        ("Replicas", "sum", asked("llm_role:replicas:count"), "short", ()),
+        ("GPUs", "sum", asked("llm_role:gpus_allocated:sum"), GPUS, ()),
+        ("GPU busy", "max", asked("llm_role:gpu_engine_active:avg"), SHARE, ()),
+        (
+            "Waiting per replica",
+            "max",
+            asked("llm_role:requests_waiting_per_replica:avg"),
+            "short",
+            above(limit_of(settings, Reading.WAITING_PER_REPLICA)),
+        ),
+        (
+            "KV cache, fullest",
+            "max",
+            asked("llm_role:kv_cache_usage:max"),
+            SHARE,
+            above(limit_of(settings, Reading.KV_USAGE_MAX), FAIR),
+        ),
+        ("TTFT p95", "max", asked("llm_role:ttft_seconds:quantile5m", P95), "s", ()),
+        ("Prefix hits", "max", asked("llm_role:prefix_cache_hit:ratio5m"), SHARE, ()),
+        ("Prompt", "sum", asked("llm_role:prompt_tokens:rate5m"), TOKENS, ()),
+        ("Output", "sum", asked("llm_role:output_tokens:rate5m"), TOKENS, ()),
+        ("$/h", "sum", asked("llm_role:cost_dollars_per_hour:sum"), DOLLARS, ()),
+        ("Idle $/h", "sum", asked("llm_role:cost_idle_dollars_per_hour:sum"), DOLLARS, ()),
+        ("$/Mtok, 1 h", "max", asked(f"llm_role:cost_per_million_tokens:{hour}"), DOLLARS, ()),
+        ("Tokens/$, 1 h", "max", asked("llm_role:tokens_per_dollar:ratio1h"), "short", ()),
+    )
+    return Row(
+        title="Roles",
+        panels=(
+            table(
+                "Roles",
+                "Every role in a row; a click on it opens its page. An empty cell is unknown, not zero. Colours change "
+                "at the detectors' limits. Prefill pools pay per prompt token, all others per output token.",
+                (ROLE_KEY, MODEL_KEY),
+                [
+                    Query(expr=_by_row(how, asked_for), legend=title, unit=unit, steps=steps)
+                    for title, how, asked_for, unit, steps in columns
+                ],
+                height=9,
+            ),
+        ),
+    )
+
+
+STATES = (
+    State(0, "works", GOOD),
+    State(1, "idle", "blue"),
+    State(2, "under pressure", FAIR),
+    State(3, "down", BAD),
+)
+
+
+def _state(settings: Settings) -> str:
+    """The worst that is true of a role, as a number of ``STATES``."""
+    ready, desired = by("role", "max", asked(ours.REPLICAS_READY.name)), asked(ours.REPLICAS_DESIRED.name)
+    down = f"({ready} == 0 and {by('role', 'max', desired)} > 0)"
+    pressed = by("role", "max", asked("llm_role:kv_pressured_replicas:ratio"))
+    pressure = f"({pressed} >= {settings.alerts.limits.kv_pressured_share:g})"
+    limit = limit_of(settings, Reading.WAITING_PER_REPLICA)
+    if limit is not None:
+        queue = by("role", "max", asked("llm_role:requests_waiting_per_replica:avg"))
+        pressure += f" or ({queue} > {limit:g})"
+    busy = by("role", "sum", asked("llm_role:requests_running:sum"))
+    return f"{down} * 0 + 3 or ({pressure}) * 0 + 2 or ({busy} == 0) * 0 + 1 or {busy} * 0"
+
+
+def _over_time(settings: Settings) -> Row:
+    budget = settings.budget.dollars_per_hour if settings.budget else None
+    who = "alertname severity namespace role model"
+    return Row(
+        title="Over time",
+        panels=(
             Panel(
-                title="Requests finished by reason",
-                unit="reqps",
-                stacked=True,
-                description="Finished requests per second, 5 min. A client's abort never shows here. "
-                "llm_role:requests_finished:rate5m",
-                queries=(
-                    Query(expr=f"sum by (reason) (llm_role:requests_finished:rate5m{ROLE})", legend="{{reason}}"),
-                ),
-            ),
-        ),
-    )
-
-
-def _latency() -> Row:
-    def panel(title: str, stem: str, objective: str, words: str) -> Panel:
-        name = f'llm_role:{stem}_seconds:quantile5m{{quantile="0.95"}}'
-        measured = Query(expr=f"max by (role, runtime) ({_of_role(name)})", legend="{{role}} {{runtime}}")
-        promised = f'{OBJECTIVE}{{role=~"$role",objective="{objective}"}}'
-        promise = Query(expr=_by_role("max", promised), legend="promised {{role}}", promise=True)
-        return Panel(title=title, description=f"{words} {name}", unit="s", queries=(measured, promise))
-
-    return Row(
-        title="Latency against its promise",
-        panels=(
-            panel("TTFT p95", "ttft", "ttft_p95", "Time to first token, 95th percentile of 5 min; dashed is promised."),
-            panel("ITL p95", "itl", "itl_p95", "Time between tokens, 95th percentile of 5 min; dashed is promised."),
-            panel("Request time p95", "e2e", "e2e_p95", "Arrival to last token, 95th percentile of 5 min."),
-        ),
-    )
-
-
-def _kv_cache(settings: Settings) -> Row:
-    limit = limit_of(settings, Reading.KV_USAGE_MAX)
-    return Row(
-        title="KV cache and prefixes",
-        panels=(
-            _one(
-                "KV cache, fullest replica",
-                "llm_role:kv_cache_usage:max",
-                "max",
-                "percentunit",
-                "Full alone is good use; full while requests wait is not. The line is the detector's limit.",
-                limit=limit,
-                most=1,
-                width=6,
-            ),
-            _one(
-                "Replicas under KV pressure",
-                "llm_role:kv_pressured_replicas:ratio",
-                "max",
-                "percentunit",
-                "Share of replicas that are over the limit while requests wait or are thrown out.",
-                most=1,
-                width=6,
-            ),
-            _one(
-                "Preemptions",
-                "llm_role:preemptions:rate5m",
-                "sum",
-                "ops",
-                "Sequences thrown out of the KV cache per second; each is computed again.",
-                width=6,
-            ),
-            _one(
-                "Prefix cache hits",
-                "llm_role:prefix_cache_hit:ratio5m",
-                "max",
-                "percentunit",
-                "Prompt tokens found in the prefix cache divided by those looked up.",
-                most=1,
-                width=6,
-            ),
-        ),
-    )
-
-
-def _money() -> Row:
-    kinds = f"sum by (kind) (llm_role:tokens_delivered:rate5m{ROLE})"
-    return Row(
-        title="Money",
-        panels=(
-            _one(
-                "Spend by role",
-                "llm_role:cost_dollars_per_hour:sum",
-                "sum",
-                "currencyUSD",
-                "Dollars per hour of the GPUs a role holds, ready or starting.",
-                stacked=True,
-            ),
-            _one(
-                "Cost per million tokens, 1 h",
-                "llm_role:cost_per_million_tokens:dollars1h",
-                "max",
-                "currencyUSD",
-                "Spend of the last hour divided by its tokens; absent without tokens, or when the spend was not "
-                "known throughout. Look at latency beside it: an overloaded role is cheap.",
-            ),
-            Panel(
-                title="Tokens delivered by kind",
-                unit="short",
-                stacked=True,
-                queries=(Query(expr=kinds, legend="{{kind}}"),),
-                description="Tokens per second: prompt (computed), cached (from the prefix cache), output. "
-                "llm_role:tokens_delivered:rate5m",
-            ),
-        ),
-    )
-
-
-def _replicas() -> Row:
-    def counted(metric: ours.Exported, words: str, *, promise: bool = False) -> Query:
-        return Query(expr=_by_role("max", f"{metric.name}{ROLE}"), legend=f"{words} {{{{role}}}}", promise=promise)
-
-    return Row(
-        title="Replicas",
-        panels=(
-            Panel(
-                title="Replicas",
-                unit="short",
+                title="State of each role",
+                words="Down: replicas are wanted and none is ready. Under pressure: a queue or KV cache over the "
+                "detectors' limit. Idle: nothing runs. A gap is unknown.",
+                kind=Kind.STATES,
+                queries=(Query(expr=_state(settings), legend="{{role}}"),),
+                states=STATES,
                 width=12,
-                description="Ready, starting, and the most allowed (dashed). " + ours.REPLICAS_READY.name,
-                queries=(
-                    counted(ours.REPLICAS_READY, "ready"),
-                    counted(ours.REPLICAS_PENDING, "starting"),
-                    counted(ours.REPLICAS_MAX, "most", promise=True),
-                ),
             ),
             Panel(
-                title="Changes sent",
-                unit="short",
-                width=12,
+                title="Spend by bucket",
+                words="Every dollar in one bucket: serving and idle of roles, other pods with GPUs, GPUs nobody holds. "
+                "The line is the budget of fleet.yaml.",
+                unit=DOLLARS,
                 stacked=True,
-                description="Changes the control plane sent, by kind and result. " + ours.ACTIONS.name,
-                queries=(
+                limit=budget,
+                colours=BUCKET_COLOURS,
+                queries=(Query(expr=by("bucket", "sum", asked(BUCKETS)), legend="{{bucket}}"),),
+                width=12,
+                links=(Link("Cost", address("llm-cost")),),
+            ),
+            table(
+                "Alerts",
+                "Our alerts that fire, or are true but not yet for long enough to fire. Empty: none.",
+                (
+                    Key(label="alertname", title="Alert"),
+                    Key(label="severity", title="Severity"),
+                    ROLE_KEY,
+                    Key(label="model", title="Model"),
+                    Key(label="namespace", title="Namespace"),
+                ),
+                (
                     Query(
-                        expr=f"sum by (kind, result) (increase({ours.ACTIONS.name}[$__rate_interval]))",
-                        legend="{{kind}} {{result}}",
+                        expr=by(who, "max", alerts("ALERTS", FIRING))
+                        + " or "
+                        + by(who, "max", alerts("ALERTS"))
+                        + " * 0",
+                        legend="Now",
+                        states=(State(1, "firing", BAD), State(0, "pending", FAIR)),
                     ),
+                    Query(expr=f"time() - {by(who, 'min', alerts('ALERTS_FOR_STATE'))}", legend="True for", unit="s"),
                 ),
-            ),
-        ),
-    )
-
-
-def _ourselves() -> Row:
-    return Row(
-        title="Can we see?",
-        panels=(
-            Panel(
-                title="Open findings by detector",
-                unit="short",
-                stacked=True,
-                description="What the control plane has found. " + ours.FINDINGS.name,
-                queries=(Query(expr=f"sum by (detector) ({ours.FINDINGS.name}{ROLE})", legend="{{detector}}"),),
-            ),
-            Panel(
-                title="Age of each source",
-                unit="s",
-                description="Seconds since a source last gave something usable. " + ours.SOURCE_LAST_SUCCESS.name,
-                queries=(
-                    Query(expr=f"time() - max by (source) ({ours.SOURCE_LAST_SUCCESS.name})", legend="{{source}}"),
-                ),
-            ),
-            Panel(
-                title="Walk",
-                unit="s",
-                stacked=True,
-                description="How long each step of the last walk took. " + ours.WALK_SECONDS.name,
-                queries=(Query(expr=f"max by (step) ({ours.WALK_SECONDS.name})", legend="{{step}}"),),
+                nothing="no alerts",
+                quiet="no alert is firing or pending",
             ),
         ),
     )
