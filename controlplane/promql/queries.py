@@ -134,7 +134,7 @@ def wire_name(metric: Metric, engine: Engine) -> str:
 
 def wire_spellings(metric: Metric, engine: Engine) -> tuple[str, ...]:
     """Every name under which Prometheus may hold it: until vLLM 0.11 Ray kept the colon."""
-    names = (metric.name,)
+    names: tuple[str, ...] = (metric.name,)
     if engine is Engine.RAY_SERVE:
         names = (f"ray_{metric.name.replace(':', '_')}", f"ray_{metric.name}")
     return tuple(f"{name}_bucket" for name in names) if metric.kind is Kind.HISTOGRAM else names
