@@ -104,7 +104,9 @@ def test_a_limit_of_fleet_yaml_moves_the_line_and_the_cell():
 
 def test_a_detector_that_is_off_leaves_no_line():
     text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
-    settings = examine((text + "\ndetectors: {queue-buildup: {enabled: false}, kv-pressure: {enabled: false}}\n").encode()).settings
+    settings = examine(
+        (text + "\ndetectors: {queue-buildup: {enabled: false}, kv-pressure: {enabled: false}}\n").encode()
+    ).settings
     found = {p.title: p for board in boards(settings) for p in board.panels}
     assert found["Waiting per replica"].limit is None
     assert found["KV cache, fullest replica"].limit is None
