@@ -279,9 +279,9 @@ def test_a_steady_role_is_left_alone():
 
 def test_time_between_tokens_is_held_against_the_line_this_role_has_shown():
     """25 ms of its 30 ms are there without load: half as many replicas would not make it 60 ms."""
-    wave = [4.0 + 4.0 * (i // 20 % 2) for i in range(HOUR)]  # ten minutes of little, ten of more
-    flat = [0.0275 + 0.0025 * (i // 20 % 2) for i in range(HOUR)]
-    steep = [0.0150 + 0.0150 * (i // 20 % 2) for i in range(HOUR)]
+    wave = [4.0 + 4.0 * ((i + 19) // 20 % 2) for i in range(HOUR)]  # five minutes of little, five of more
+    seen = [sum(wave[max(0, i - 19) : i + 1]) / min(20, i + 1) for i in range(HOUR)]  # what a percentile has seen
+    flat, steep = ([least + (0.030 - least) * (load - 4) / 4 for load in seen] for least in (0.0275, 0.0150))
     load = {"rate": 0.5, "ready": 2, "running": ticking(*wave), "spec": a_spec(most=20, itl=0.05)}
     assert wish(a_load(**load, itl_p95=ticking(*flat))).replicas == 1
     assert wish(a_load(**load, itl_p95=ticking(*steep))).binding is Binding.SURVIVORS
