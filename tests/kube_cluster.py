@@ -6,6 +6,7 @@ pods: they become ready, and nothing runs in them. ``python -m tests.kube_cluste
 
 import contextlib
 import json
+import signal
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -236,7 +237,8 @@ def _established(admin: Api) -> bool:
 
 
 def main() -> None:
-    """Run a cluster until Ctrl-C."""
+    """Run a cluster until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with cluster() as made:
         print(f"export KUBECONFIG={made.kubeconfig()}\nPrometheus: {made.prometheus_url}\nlogs: {made.place.home}")
         with contextlib.suppress(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from controlplane.collect.answers import Breaker
 from controlplane.collect.kubernetes_api import AbsentError, BusyError, ForbiddenError, KubernetesApi
-from controlplane.collect.kubernetes_kinds import Known, Listing, Object, Trouble
+from controlplane.collect.kubernetes_kinds import Known, Listing, Object, Trouble, slim
 from controlplane.collect.kubernetes_stream import GoneError, Happened, Stream
 from controlplane.errors import SourceError
 from controlplane.model.page import Fault
@@ -116,7 +116,8 @@ class Follower:
         begun = self._monotonic()
         listed = self._api.listed(self.listing)
         self._listed = begun
-        self._replace(listed.items, listed.version if begun >= self._no_watch_until else "", seen=begun)
+        items = tuple(slim(self.listing.kind, item) for item in listed.items)
+        self._replace(items, listed.version if begun >= self._no_watch_until else "", seen=begun)
         self._trouble = None
         if self._version:
             return 0.0
@@ -153,7 +154,7 @@ class Follower:
                 case Happened.DELETED:
                     self._items.pop(event.name, None)
                 case _:
-                    self._items[event.name] = event.object
+                    self._items[event.name] = slim(self.listing.kind, event.object)
             self._version = event.version
             self._heard(changed=event.happened is not Happened.BOOKMARK)
 

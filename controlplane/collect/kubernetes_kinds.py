@@ -30,6 +30,16 @@ SCALED_OBJECT = Kind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects")
 WORKLOADS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, LEADER_WORKER_SET)}
 
 
+def slim(kind: Kind, thing: dict[str, Any]) -> Object:
+    """An object to be kept, without what is large and nobody reads: who wrote which field, images of a node."""
+    metadata, status = thing.get("metadata"), thing.get("status")
+    if kind is not SCALED_OBJECT and isinstance(metadata, dict):
+        metadata.pop("managedFields", None)
+    if kind is NODE and isinstance(status, dict):
+        status.pop("images", None)
+    return thing
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Listing:
     """One list of objects: all of a kind in a namespace that a label selector picks."""
