@@ -115,21 +115,29 @@ class KubernetesHands(Hands):
         """Give it up. What may still be on its way names a version of the object: make another one first."""
         if not so.is_live(change.patch) or change.bound is None or change.bound.owners:
             return super().abandon(change, why, at)
+        for _ in range(TRIES):
+            try:
+                return self._give_up(change, why)
+            except MovedError:
+                continue  # it may have been this very change that moved it: look again
+            except ActError as problem:
+                log.warning("cannot give up %s now: %s", change.id, problem)
+                return None
+        return None
+
+    def _give_up(self, change: Change, why: str) -> Receipt | None:
         ref = change.patch.target
-        try:
-            found = self._cluster.read(ref)
-            if found is not None and so.annotation(found, so.LAST_ACTION) == change.id:
-                return self._receipt(change, ChangeState.APPLIED, f"found {change.patch}")
-            gone = "it is not there any more" if found is None else so.differs(found, change)
-            if found is not None and gone is None:
-                if self._stop(ref) is not None or so.unfit(found, self._fence()) is not None:
-                    return None  # not even this may be written; it stays open until it may
-                mark = f"given-up-{change.id}"
-                self._cluster.apply(ref, so.body(found, ref, (), mark=mark, fence=self._fence()))
-        except ActError as problem:
-            log.warning("cannot give up %s now: %s", change.id, problem)
-            return None
-        return self._receipt(change, ChangeState.SUPERSEDED, f"never sent: {gone or why}")
+        found = self._cluster.read(ref)
+        if found is None:
+            return self._receipt(change, ChangeState.SUPERSEDED, "never sent: it is not there any more")
+        if so.annotation(found, so.LAST_ACTION) == change.id:
+            return self._receipt(change, ChangeState.APPLIED, f"found {change.patch}")
+        if (other := so.differs(found, change)) is None:
+            if self._stop(ref) is not None or so.unfit(found, self._fence()) is not None:
+                return None  # not even this may be written; it stays open until it may
+            mark = f"given-up-{change.id}"
+            self._cluster.apply(ref, so.body(found, ref, (), mark=mark, fence=self._fence()))
+        return self._receipt(change, ChangeState.SUPERSEDED, f"never sent: {other or why}")
 
     def reverted(self, change: Change) -> Receipt | None:
         """Somebody else's value where ours was; where a GitOps tool did it, ours becomes a patch file."""
@@ -205,15 +213,19 @@ class KubernetesHands(Hands):
     def _let_go(self, change: Change) -> None:
         """A field that we own together with somebody would make *their* next apply a conflict: it is theirs alone."""
         ref = change.patch.target
-        try:
-            found = self._cluster.read(ref)
-            if found is None or not any(others(found, path) for path in ours(found) & set(so.LIVE)):
-                return
-            if so.unfit(found, self._fence()) is None and self._stop(ref) is None:
-                last = so.annotation(found, so.LAST_ACTION) or f"let-go-{change.id}"
-                self._cluster.apply(ref, so.body(found, ref, (), mark=last, fence=self._fence()))
-        except ActError as problem:
-            log.warning("cannot let go of %s now: %s", ref, problem)
+        for _ in range(TRIES):
+            try:
+                found = self._cluster.read(ref)
+                if found is None or not any(others(found, path) for path in ours(found) & set(so.LIVE)):
+                    return
+                if so.unfit(found, self._fence()) is None and self._stop(ref) is None:
+                    last = so.annotation(found, so.LAST_ACTION) or f"let-go-{change.id}"
+                    self._cluster.apply(ref, so.body(found, ref, (), mark=last, fence=self._fence()))
+            except MovedError:
+                continue
+            except ActError as problem:
+                log.warning("cannot let go of %s now: %s", ref, problem)
+            return
 
     def _conflict(self, change: Change, owners: str, file: Receipt) -> Receipt:
         there = file.state is ChangeState.APPLIED

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.act.cluster import Cluster
+from controlplane.act.cluster import Cluster, Connect
 from controlplane.act.gitops import GitOps
 from controlplane.act.kubernetes import KubernetesHands
 from tests.act.api import Api, serving
@@ -46,3 +46,14 @@ def patches(tmp_path: Path) -> Path:
 @pytest.fixture
 def hands(cluster: Cluster, patches: Path) -> KubernetesHands:
     return KubernetesHands(cluster, GitOps(patches, Still()), clock=Still(), stopped=lambda: None, fence=lambda: 1)
+
+
+@pytest.fixture
+def connect(url: str) -> Connect:
+    return client_of(url)
+
+
+@pytest.fixture
+def pace() -> float:
+    """Seconds of a tick."""
+    return 0.02

@@ -1,5 +1,6 @@
 """Other people and tools at the same cluster, fake or real: they apply, edit, annotate and delete."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -97,5 +98,21 @@ class People:
         spec: dict[str, Any] = self.read(name)["spec"]
         return spec
 
+    def written(self, name: str) -> tuple[Any, ...]:
+        """All that people and we write of an object; KEDA's own marks and status move by themselves."""
+        found = self.read(name)
+        metadata = found["metadata"]
+        return metadata["uid"], metadata["generation"], metadata.get("annotations"), found["spec"]
+
     def delete(self, name: str) -> None:
+        """Delete it, and wait until KEDA has let go of it."""
         self._objects.delete_namespaced_custom_object(**KIND, namespace=self.namespace, name=name)
+        pause = threading.Event()
+        for _ in range(200):
+            try:
+                self.read(name)
+            except kubernetes.client.ApiException as problem:
+                if problem.status == 404:
+                    return
+            pause.wait(0.1)
+        raise AssertionError(f"{name} is still there")

@@ -2,13 +2,15 @@
 
 import pytest
 
-from controlplane.act.cluster import Cluster
+from controlplane.act.cluster import MANAGER, Cluster
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.model.change import ChangeState
+from tests.act.against_a_reverter import test_c9_against_a_tool  # noqa: F401  a test of the contract
 from tests.act.api import Api, Fault
 from tests.act.contract import *  # noqa: F403  the contract, run here against the fake
 from tests.act.contract import MOST, carry_out, handed_over, wish
 from tests.act.people import People
+from tests.builders import NOON
 
 
 def test_c11_what_a_webhook_warns_of_is_kept_in_the_receipt(people: People, hands: KubernetesHands, api: Api) -> None:
@@ -138,7 +140,6 @@ def test_while_stopped_a_change_that_may_be_on_its_way_stays_open(
     people: People, cluster: Cluster, hands: KubernetesHands
 ) -> None:
     from tests.act.still import Still
-    from tests.builders import NOON
 
     handed_over(people, "s1")
     rehearsal = hands.rehearse(wish(people, "s1", (MOST, 4, 6)))
@@ -146,3 +147,29 @@ def test_while_stopped_a_change_that_may_be_on_its_way_stays_open(
     stopped = KubernetesHands(cluster, hands._patches, clock=Still(), stopped=lambda: "incident", fence=lambda: 1)
     assert stopped.abandon(rehearsal.change, "the kill switch is on", NOON) is None
     assert people.read("s1") == before
+
+
+def test_giving_up_an_object_that_moves_meanwhile_looks_again(people: People, hands: KubernetesHands, api: Api) -> None:
+    handed_over(people, "m2")
+    rehearsal = hands.rehearse(wish(people, "m2", (MOST, 4, 6)))
+    api.faults = [Fault("PATCH", then=lambda: api.touch_status((people.namespace, "m2")))]
+    receipt = hands.abandon(rehearsal.change, "too old", NOON)
+    assert receipt is not None and receipt.state is ChangeState.SUPERSEDED
+
+
+def test_a_change_that_lands_while_it_is_given_up_is_found_applied(
+    people: People, cluster: Cluster, hands: KubernetesHands, api: Api
+) -> None:
+    """Its request was on its way all the time, and arrives between our look and our write."""
+    handed_over(people, "m3")
+    change = hands.rehearse(wish(people, "m3", (MOST, 4, 6))).change
+    found = cluster.read(people.ref("m3"))
+    assert found is not None
+    late = hands._body(found, change)
+
+    def arrives() -> None:
+        api.apply((people.namespace, "m3"), late, {"fieldManager": MANAGER})
+
+    api.faults = [Fault("PATCH", then=arrives)]
+    receipt = hands.abandon(change, "too old", NOON)
+    assert receipt is not None and receipt.state is ChangeState.APPLIED

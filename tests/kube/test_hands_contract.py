@@ -1,24 +1,25 @@
 """The contract of the hands, kept by the real API server with KEDA's webhook and operator at work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
-from controlplane.act.cluster import Cluster
+from controlplane.act.cluster import Cluster, Connect
 from controlplane.act.gitops import GitOps
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.clock import SystemClock
 from tests import kube_cluster
+from tests.act.against_a_reverter import test_c9_against_a_tool  # noqa: F401  a test of the contract
 from tests.act.contract import *  # noqa: F403  the contract, run here against the real server
 from tests.act.people import People
 
 pytestmark = pytest.mark.real
 
 
-def connect_to(kube: kube_cluster.Cluster, user: str = "admin") -> Callable[[], Any]:
+def connect_to(kube: kube_cluster.Cluster, user: str = "admin") -> Connect:
     """As wiring connects: nothing is tried twice."""
 
     def connect() -> Any:
@@ -60,3 +61,14 @@ def patches(tmp_path: Path) -> Path:
 def hands(cluster: Cluster, patches: Path) -> KubernetesHands:
     clock = SystemClock()
     return KubernetesHands(cluster, GitOps(patches, clock), clock=clock, stopped=lambda: None, fence=lambda: 1)
+
+
+@pytest.fixture
+def connect(kube: kube_cluster.Cluster) -> Connect:
+    return connect_to(kube)
+
+
+@pytest.fixture
+def pace() -> float:
+    """Seconds of a tick, and between two looks of a tool that reverts."""
+    return 0.25
