@@ -10,6 +10,7 @@ from controlplane.detect.kv_pressure import KvPressure
 from controlplane.detect.preemption import PreemptionStorm
 from controlplane.detect.prefix import PrefixCollapse
 from controlplane.detect.queue import QueueBuildup
+from controlplane.detect.scaler import ScalerBlind
 from controlplane.detect.ttft import TtftObjective
 from controlplane.detect.utilisation import LowUtilisation
 from controlplane.detect.watch import Ending
@@ -30,6 +31,7 @@ DEFAULT_DETECTORS: tuple[Detector, ...] = (
     LowUtilisation(),
     PrefixCollapse(),
     BlindSpot(),
+    ScalerBlind(),
 )
 
 

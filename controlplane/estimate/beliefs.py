@@ -22,7 +22,16 @@ def estimate(fleet: Fleet, beliefs: Mapping[RoleName, RoleBeliefs]) -> Mapping[R
 
 
 def _learn(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
-    return learn_capacity(role, learn_prefix(role, learn_starts(role, _learn_bounds(role, _first_seen(role, before)))))
+    known = _scaler(role, _learn_bounds(role, _first_seen(role, before)))
+    return learn_capacity(role, learn_prefix(role, learn_starts(role, known)))
+
+
+def _scaler(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
+    """Note since when the autoscaler is blind. While nobody can tell, nothing is forgotten."""
+    scaler = None if role.standing is None else role.standing.scaler
+    if scaler is None or scaler.blind == (before.scaler_blind_since is not None):
+        return before
+    return replace(before, scaler_blind_since=role.at if scaler.blind else None)
 
 
 def _first_seen(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:

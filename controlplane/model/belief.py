@@ -46,6 +46,8 @@ class RoleBeliefs:
     """Throughput of saturated replicas, one a minute at most, oldest first, at most 40."""
     bounds: Bounds | None = None
     """Bounds last seen in force in the cluster; ``None`` as long as nobody could tell."""
+    scaler_blind_since: datetime | None = None
+    """Since when its autoscaler is seen not to see what it scales by; ``None`` while it is not known to be so."""
     watched_since: datetime | None = None
     """When this role was first seen with replicas that answer; ``None`` before that."""
     bounds_since: datetime | None = None

@@ -17,6 +17,7 @@ SHORT = {
     "low-utilisation": "idle",
     "prefix-collapse": "prefix cache",
     "blind-spot": "blind",
+    "scaler-blind": "autoscaler",
 }
 """Detectors in one or two words; any other id is written with spaces."""
 
@@ -27,6 +28,7 @@ NAMES = {
     "kv-pressure": "KV cache pressure",
     "preemption-storm": "preemption storm",
     "prefix-collapse": "prefix cache collapse",
+    "scaler-blind": "blind autoscaler",
 }
 """Detectors as a sentence names them; any other id is written with spaces."""
 
