@@ -62,10 +62,12 @@ MAY_ASK = {
     "mode": "in mode propose, and for engine flags",
     "approval": "when it has grown old: it is asked for again",
     "fresh-data": "when capacity is added and only the bounds in force are unknown",
+    "own-bounds": "for an undo that takes a bound out again which the object did not name before",
     "step-limit": "for an undo",
     "budget": "when a price is unknown",
     "blast-radius": "for engine flags",
     "error-budget": "for an undo",
+    "held-object": "where somebody else owns the field: the change becomes a patch file for them",
 }
 """Where approval answers: checked against the guardrails' source by the tests."""
 

@@ -31,7 +31,7 @@ from tests.crash.life import Fate
 from tests.crash.nursery import NEVER
 
 TIMES = LeaseTimes(lease=timedelta(seconds=0.8), deadline=timedelta(seconds=0.5), retry=timedelta(seconds=0.1))
-PATIENCE = 3.0
+PATIENCE = 1.5
 """Seconds after which a stopped service is woken even if nobody has taken over (it may hold the writers' lock)."""
 
 POINTS = ("before send", "before answer", "after send", "before commit", "any time")
@@ -134,9 +134,10 @@ class Arena:
         blow = Blow(point if point != "any time" else "never", self.chance.randint(1, 3), number)
 
         def live(ack: Callable[[str], None]) -> None:
-            database = Database(self.url)
-            life = HandsLife(database, self.connect, "llm", blow, ack, times=TIMES)
-            mine, pause = life.ledger.lease, threading.Event()
+            pause = threading.Event()
+            while (life := self._life(blow, ack)) is None:
+                pause.wait(0.2)  # a leader was stopped while it held the writers' lock
+            mine = life.ledger.lease
             blow.leads = mine.leads
             while True:
                 if mine.turn():
@@ -147,6 +148,12 @@ class Arena:
                 pause.wait(TIMES.retry.total_seconds() / 2)
 
         return born(live)
+
+    def _life(self, blow: Blow, ack: Callable[[str], None]) -> HandsLife | None:
+        try:
+            return HandsLife(Database(self.url), self.connect, "llm", blow, ack, times=TIMES)
+        except StoreError:
+            return None
 
     def _look_at(self, child: Child) -> None:
         self.acks += child.listen()
