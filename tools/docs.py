@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from controlplane.promql.document import markdown
+from controlplane.promql import document, recorded_page
 from tools import doctor_page, thinking_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-WRITTEN = {"metrics.md": markdown, "detectors.md": thinking_page.markdown, "doctor.md": doctor_page.markdown}
+WRITTEN = {
+    "metrics.md": document.markdown,
+    "recorded.md": recorded_page.markdown,
+    "detectors.md": thinking_page.markdown,
+    "doctor.md": doctor_page.markdown,
+}
 
 
 def main() -> None:

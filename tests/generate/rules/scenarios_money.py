@@ -168,6 +168,26 @@ KNOWN = (
         expect=_known(),
     ),
     Scenario(
+        name="two clusters with the same names in them are two bills",
+        fleet=IN_KUBERNETES,
+        series={
+            name.replace("{", f'{{cluster="{cluster}",', 1): values
+            for cluster in ("eu", "us")
+            for name, values in {**ALL, **world.ours(), **world.opencost(CHEAP)}.items()
+        },
+        expect={
+            "sum by (cluster) (llm_fleet:cost_dollars_per_hour:sum)": {
+                f'cluster="{cluster}"': world.BILL for cluster in ("eu", "us")
+            },
+            "llm_fleet:cost_drift:ratio": {'cluster="eu"': 0, 'cluster="us"': 0},
+            "count by (cluster) (llm_model:cost_per_million_tokens:dollars1h)": {
+                'cluster="eu"': 12,
+                'cluster="us"': 12,
+            },
+            "sum by (cluster) (llm_tenant:session_spend_dollars_per_hour:sum)": {'cluster="eu"': 4, 'cluster="us"': 4},
+        },
+    ),
+    Scenario(
         name="other weights move the prices, not the money",
         fleet=OTHER_WEIGHTS,
         series={**ALL, **world.ours(), **world.opencost(CHEAP)},
