@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from controlplane.act.dry_run import DryRun
-from controlplane.act.gate import Gated, any_of, stop_file
+from controlplane.act.gate import Gated, any_of, ledger_stop, stop_file
+from controlplane.errors import StoreError
 from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt
+from controlplane.model.cycle import Stop
 from controlplane.model.keys import ChangeId, DecisionId
 from tests.act.still import Still
 from tests.builders import NOON, a_recommendation
@@ -56,6 +58,16 @@ def test_a_stop_file_that_cannot_be_read_counts_as_stop(tmp_path: Path) -> None:
 def test_without_a_stop_file_nothing_is_stopped(tmp_path: Path) -> None:
     assert stop_file(None)() is None
     assert stop_file(tmp_path / "stop")() is None
+
+
+def test_the_switch_on_the_pages_stops_with_its_reason_and_a_ledger_that_cannot_be_read_counts_as_stop() -> None:
+    def gone() -> Stop | None:
+        raise StoreError("the disk is on fire")
+
+    assert ledger_stop(lambda: None)() is None
+    assert ledger_stop(lambda: Stop(by="ada", at=NOON, reason="incident 7"))() == "stopped by ada: incident 7"
+    why = ledger_stop(gone)()
+    assert why is not None and "counts as stop: the disk is on fire" in why
 
 
 def test_any_one_of_several_switches_suffices() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.decide.guardrail import Case
+from controlplane.decide.guardrail import Case, number_of
 from controlplane.decide.guardrails.approval import FreshApproval
 from controlplane.decide.guardrails.blast_radius import BlastRadius
 from controlplane.decide.guardrails.budget import Budget
@@ -19,13 +19,14 @@ from controlplane.decide.guardrails.step_limit import StepLimit
 from controlplane.model.cycle import Stop
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
-from controlplane.model.recommendation import State
+from controlplane.model.recommendation import Kind, Recommendation, State
 from controlplane.model.role import Bounds, Mode, ReplicaState
 from controlplane.recommend.patches import in_words, no_patch
 from tests.builders import (
     NOON,
     a_calm_role,
     a_fleet,
+    a_patch,
     a_recollection,
     a_recommendation,
     a_record,
@@ -183,6 +184,26 @@ def test_replicas_stay_within_the_floor_and_ceiling_of_fleet_yaml(recommendation
 def test_a_bound_that_is_no_number_is_refused():
     odd = a_recommendation(patch=replace(least(2, 3).patch, fields=(replace(least(2, 3).patch.fields[0], after="3"),)))
     assert not OwnBounds().check(a_case(odd)).passed
+
+
+def taken_out(path: str, before: int, kind: Kind) -> Recommendation:
+    """A bound that is taken out of the object again: KEDA's own is in force then."""
+    return a_recommendation(patch=a_patch(path, before, None), kind=kind)
+
+
+def test_an_undo_that_takes_a_bound_out_again_may_be_approved_where_kedas_own_is_outside_the_range():
+    role = a_calm_role(a_spec(least=2, most=10), bounds=Bounds(min=2, max=8))
+    check = OwnBounds().check(a_case(taken_out("/spec/minReplicaCount", 2, Kind.UNDO), role))
+    assert (check.passed, check.answerable, check.number) == (False, True, "0 not in 2…10")
+    assert not OwnBounds().check(a_case(taken_out("/spec/minReplicaCount", 2, Kind.RAISE_REPLICAS), role)).answerable
+    wide = a_calm_role(a_spec(least=2, most=200), bounds=Bounds(min=2, max=8))
+    assert OwnBounds().check(a_case(taken_out("/spec/maxReplicaCount", 8, Kind.UNDO), wide)).passed
+
+
+def test_a_bound_that_is_taken_out_counts_as_kedas_own():
+    assert number_of(taken_out("/spec/maxReplicaCount", 8, Kind.UNDO).patch.fields[0]) == (8, 100)
+    assert number_of(taken_out("/spec/minReplicaCount", 2, Kind.UNDO).patch.fields[0]) == (2, 0)
+    assert number_of(taken_out("/spec/pollingInterval", 2, Kind.UNDO).patch.fields[0]) is None
 
 
 @pytest.mark.parametrize(

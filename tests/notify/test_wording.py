@@ -118,6 +118,17 @@ def test_each_kind_of_news_has_its_words(news: News, words: str) -> None:
     assert complaints(worded(bundle(note))) == []
 
 
+@pytest.mark.parametrize("state", [ChangeState.CONFLICT, ChangeState.REVERTED, ChangeState.DRY_RUN])
+def test_of_what_was_not_made_or_was_changed_back_nothing_more_is_told(state: ChangeState) -> None:
+    record = a_change_record(state=state, outcome=OutcomeState.UNKNOWN)
+    assert compose(News(at=NOON, outcomes=(record,))) == ()
+
+
+def test_a_change_that_somebody_took_back_is_a_warning() -> None:
+    (note,) = compose(News(at=NOON, changes=(a_change_record(state=ChangeState.REVERTED),)))
+    assert note.severity is Severity.WARNING and "changed back by somebody else" in note.headline
+
+
 def test_without_a_public_address_there_are_no_links() -> None:
     (note,) = Composer()(News(at=NOON, proposed=(a_record(),)))
     assert "<http" not in text(note)

@@ -1,14 +1,17 @@
 """What made things worse is proposed to be taken back, exactly, once, and never an undo of an undo."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.model.change import ChangeRecord, ChangeState, OutcomeState
+from controlplane.model.change import Bound, ChangeRecord, ChangeState, OutcomeState
 from controlplane.model.keys import ObjectRef
 from controlplane.model.patch import FieldChange, Patch
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Direction, Kind
 from controlplane.model.role import Bounds
+from controlplane.verify.in_force import shows
 from controlplane.verify.undo import undo
 from tests.builders import (
     NOON,
@@ -16,6 +19,7 @@ from tests.builders import (
     a_change,
     a_change_record,
     a_fleet,
+    a_patch,
     a_recommendation,
     an_outcome,
 )
@@ -39,6 +43,20 @@ def test_harm_is_taken_back_by_an_ordinary_recommendation():
     assert back.effect.dollars_per_hour == 5.0
     assert back.title == "Take back: Run at least 3 replicas of planner"
     assert (back.expectation.reading, back.expectation.comparison) == (Reading.TTFT_P95, "<")
+
+
+def test_what_the_object_did_not_name_is_taken_out_again():
+    bound = Bound(uid="u", generation=3, absent=("/spec/minReplicaCount",))
+    change = replace(CHANGE, bound=bound)
+    (back,) = undo([], [a_change_record(change, outcome=OutcomeState.WORSE)], IN_FORCE)
+    (field,) = back.patch.fields
+    assert (field.path, field.before, field.after) == ("/spec/minReplicaCount", 3, None)
+
+
+def test_a_bound_that_was_taken_out_is_in_force_as_kedas_own():
+    patch = a_patch("/spec/maxReplicaCount", 8, None)
+    assert shows(patch, Bounds(min=2, max=100))
+    assert not shows(patch, Bounds(min=2, max=8))
 
 
 def test_it_is_proposed_at_the_tick_of_the_verdict_already():
