@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 import webbrowser
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -13,9 +14,12 @@ from random import Random
 from controlplane.cli.terminal import screen
 from controlplane.clock import FastClock
 from controlplane.settings.load import load
-from controlplane.simulate.declared import fleet_yaml
+from controlplane.simulate.declared import PRICES, fleet_yaml
 from controlplane.simulate.endpoints import SimulatedFleet
 from controlplane.simulate.fleet import Fleet
+from controlplane.simulate.mixed import PRICES as MIXED_PRICES
+from controlplane.simulate.mixed import MixedStory, mixed_cluster
+from controlplane.simulate.shape import ClusterShape
 from controlplane.simulate.story import DemoStory, reference_cluster
 from controlplane.wiring import Service, build
 
@@ -23,6 +27,13 @@ HELP = "a simulated fleet in trouble, the whole service and its pages; nothing e
 
 MODES = {"worker": "apply"}
 """The workers' bounds are moved without asking, within the guardrails; everything else asks."""
+
+Telling = DemoStory | MixedStory
+FLEETS: Mapping[str, tuple[Callable[[], ClusterShape], Callable[[], Telling], Mapping[str, float]]] = {
+    "reference": (reference_cluster, DemoStory, PRICES),
+    "mixed": (mixed_cluster, MixedStory, MIXED_PRICES),
+}
+"""What may be shown: the cluster, what happens in it, and what its GPUs cost."""
 
 FASTEST = 120
 """Speed at which a tick of 15 s takes 125 ms: about what a walk and its pages need on a slow machine."""
@@ -38,6 +49,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--for", dest="real_time", metavar="DURATION", help="end after this much real time: 90s, 3m")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.add_argument(
+        "--fleet",
+        choices=tuple(FLEETS),
+        default="reference",
+        help="reference: trouble and its cures (default); mixed: MIG slices, a split role, pods that are not ours",
+    )
     parser.add_argument("--seed", type=int, default=7, metavar="N", help="another seed, another run (default 7)")
 
 
@@ -53,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
-    story, cluster = DemoStory(), reference_cluster()
+    make_cluster, make_story, prices = FLEETS[args.fleet]
+    story, cluster = make_story(), make_cluster()
     targets, patches = folder / "targets.json", folder / "patches"
     patches.mkdir()
     clock = FastClock(args.speed)
@@ -66,7 +84,9 @@ def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
     try:
         file = folder / "fleet.yaml"
         store = f"sqlite:///{folder / 'controlplane.db'}"
-        text = fleet_yaml(cluster, targets_file=targets, patches=patches, store=store, port=args.port, modes=MODES)
+        text = fleet_yaml(
+            cluster, targets_file=targets, patches=patches, store=store, port=args.port, modes=MODES, prices=prices
+        )
         file.write_text(text, encoding="utf-8")
         service = build(load(file), clock=clock, note=_note(args.speed))
         if limit is not None:
@@ -86,7 +106,7 @@ def _note(speed: float) -> str:
     return f"Demo: a simulated fleet in trouble. Its time runs {speed:g} times faster than yours."
 
 
-def _open(args: argparse.Namespace, story: DemoStory, file: Path, url: str) -> None:
+def _open(args: argparse.Namespace, story: Telling, file: Path, url: str) -> None:
     """Called when the pages can be reached."""
     console = screen()
     console.print(f"A simulated fleet and the whole service, {args.speed:g} times faster than life.")

@@ -6,6 +6,8 @@ job that has ended is still in kube-state-metrics with what it had asked for.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from controlplane.simulate.costs import (
@@ -56,6 +58,26 @@ def mixed_cluster(
         ),
         split={"planner": ("prefill", "decode")},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedStory:
+    """Nothing happens but work: what there is to see is where the money goes."""
+
+    opening: timedelta = timedelta(minutes=10)
+    """How long it has run before somebody looks."""
+
+    def mood(self, at: float) -> Mood:  # noqa: ARG002 - the port's signature
+        """Always the same."""
+        return BUSY
+
+    def told(self) -> tuple[tuple[timedelta, str], ...]:
+        """What will be seen and when, for people."""
+        return (
+            (timedelta(minutes=1), "prefill and decode share the planner's calls; embedder and reranker hold slices"),
+            (timedelta(minutes=1), "a notebook holds an A100; a slice and an L40 belong to nobody"),
+            (timedelta(minutes=30), "coder: seen idle for 30 minutes, with what it costs"),
+        )
 
 
 def _role(

@@ -236,3 +236,21 @@ def _scraping(
             {"job_name": "prometheus", "static_configs": [{"targets": [f"127.0.0.1:{ports[1]}"]}]},
         ],
     }
+
+
+def panel_queries(made: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Dashboard and panel, and each of its queries with everything chosen."""
+    for name, text in made.items():
+        if not name.startswith("dashboards/"):
+            continue
+        board = json.loads(text)
+        chosen = {v["name"]: v.get("allValue") or ".*" for v in board["templating"]["list"]}
+        waiting = list(board["panels"])
+        while waiting:
+            panel = waiting.pop(0)
+            waiting += panel.get("panels", [])
+            for target in panel.get("targets", ()):
+                query = target["expr"]
+                for variable, value in chosen.items():
+                    query = re.sub(rf"\$\{{?{variable}\b\}}?", value, query)
+                yield f"{name} / {panel['title']}", query.replace("$__rate_interval", "1m").replace("$__range", "1m")

@@ -4,7 +4,6 @@ Money is compared at instants between two intervals of the GPU exporters, rates 
 holds. Set LIVE_WINDOW=300 to see windows of five minutes as they ship: the run then takes seven.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.live_fleet import PACE, LiveFleet, live_fleet
+from tests.e2e.live_fleet import PACE, LiveFleet, live_fleet, panel_queries
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]  # 2 minutes, most of them spent waiting
 
@@ -130,21 +129,3 @@ def test_every_panel_of_every_dashboard_shows_something(live: LiveFleet) -> None
         excused |= {reason} if reason is not None else set()
     assert not empty, "\n".join(empty)
     assert excused == set(NOTHING_YET), "an excuse that is needed no more"
-
-
-def panel_queries(made: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Dashboard and panel, and each of its queries with everything chosen."""
-    for name, text in made.items():
-        if not name.startswith("dashboards/"):
-            continue
-        board = json.loads(text)
-        chosen = {v["name"]: v.get("allValue") or ".*" for v in board["templating"]["list"]}
-        waiting = list(board["panels"])
-        while waiting:
-            panel = waiting.pop(0)
-            waiting += panel.get("panels", [])
-            for target in panel.get("targets", ()):
-                query = target["expr"]
-                for variable, value in chosen.items():
-                    query = re.sub(rf"\$\{{?{variable}\b\}}?", value, query)
-                yield f"{name} / {panel['title']}", query.replace("$__rate_interval", "1m").replace("$__range", "1m")

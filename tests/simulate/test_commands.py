@@ -30,6 +30,20 @@ def test_the_demo_ends_by_itself_with_findings_and_recommendations():
     assert "Traceback" not in done.stderr
 
 
+def test_the_mixed_fleet_can_be_looked_at_too():
+    command = "demo --no-browser --fleet mixed --port 0 --for 5s --speed 40"
+    done = subprocess.run(
+        [sys.executable, "-m", "controlplane.cli.main", *command.split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "prefill and decode share the planner's calls" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--for", "soon"], ["--for", "0s"], ["--speed", "0.5"], ["--speed", "1000"], ["--port", "70000"]],
