@@ -4,22 +4,21 @@ A ratio shown here is a ratio of two sums over the same time, recorded so. Cheap
 latency stands beside the price.
 """
 
-from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, P95, address, asked, by, equal
+from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, equal
 from controlplane.generate.dashboards.charts import (
     DOLLARS,
     FAIR,
     GOOD,
-    MODEL_KEY,
     SHARE,
     above,
     chart,
     number,
-    table,
     text,
     total,
 )
 from controlplane.generate.dashboards.fleet import BUCKET_COLOURS, BUCKETS
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Kind, Link, Panel, Query, Row, Step
+from controlplane.generate.dashboards.prices import price_row
 from controlplane.promql import exported as ours
 from controlplane.settings.schema import Settings
 
@@ -34,7 +33,7 @@ def cost_board(settings: Settings) -> Board:
         title=f"{settings.fleet} · Cost and unit economics",
         words="Where every dollar goes, what a token costs, what is saved and who spends it. Months are in the control "
         "plane's ledger, which integrates every tick at its own price; this page is for days.",
-        rows=(_bill(settings), _unit(settings), _savings(), _tenants()),
+        rows=(_bill(settings), price_row(settings), _savings(), _tenants()),
         variables=FLEET_VARIABLES,
         annotations=ANNOTATIONS,
     )
@@ -82,7 +81,7 @@ def _bill(settings: Settings) -> Row:
                 "(time-slicing, two exporters for one GPU).",
                 steps=above(drift),
                 decimals=2,
-                width=6,
+                width=4,
             ),
             number(
                 "GPUs without a price",
@@ -90,10 +89,10 @@ def _bill(settings: Settings) -> Row:
                 "short",
                 "What they cost is in no bucket: give their type a price in fleet.yaml.",
                 steps=above(0.001, FAIR),
-                width=6,
+                width=4,
             ),
             number(
-                "The bill", total("llm_fleet:bill_dollars_per_hour:sum"), DOLLARS, "All GPUs at their price.", width=6
+                "The bill", total("llm_fleet:bill_dollars_per_hour:sum"), DOLLARS, "All GPUs at their price.", width=4
             ),
             number(
                 "Serving share",
@@ -101,115 +100,22 @@ def _bill(settings: Settings) -> Row:
                 SHARE,
                 "Share of the bill in which GPUs of roles did something.",
                 most=1,
-                width=6,
+                width=4,
             ),
-        ),
-    )
-
-
-def _unit(settings: Settings) -> Row:
-    weights = settings.cost.weights
-    said = f"prompt {weights.prompt:g}, cached {weights.cached:g}, output {weights.output:g}"
-
-    def price(window: str) -> Panel:
-        name = f"llm_model:cost_per_million_tokens:dollars{window}"
-        return Panel(
-            title=f"$ per million tokens by kind, {window}",
-            words=f"Money of {window} by the tokens of the same {window}; blended over all tokens, else by weight "
-            f"({said}), so that the kinds add back to the bill. No sample without tokens.",
-            unit=DOLLARS,
-            queries=(Query(expr=by("model kind", "max", asked(name)), legend="{{kind}} {{model}}"),),
-            nothing=NO_TRAFFIC,
-        )
-
-    per_dollar = "llm_model:tokens_per_dollar:ratio1h"
-    return Row(
-        title="The price of a token",
-        panels=(
-            price("1h"),
-            price("1d"),
-            Panel(
-                title="Tokens per dollar, now and a week ago",
-                words="Tokens delivered per dollar of the last hour; dashed is the same hour a week before. 0 when "
-                "idle.",
-                queries=(
-                    Query(expr=by("model", "max", asked(per_dollar)), legend="{{model}}"),
-                    Query(
-                        expr=by("model", "max", f"{asked(per_dollar)} offset 1w"),
-                        legend="{{model}}, a week ago",
-                        promise=True,
-                    ),
-                ),
-            ),
-            _models(said),
-            chart(
-                "$ per million tokens by role, 1 h",
-                "llm_role:cost_per_million_tokens:dollars1h",
-                "max",
+            number(
+                "$ per million tokens, 1 d",
+                f"max({asked('llm_fleet:cost_per_million_tokens:dollars1d')})",
                 DOLLARS,
-                "Of prefill pools per prompt token, of all others per output token: exact where both are split.",
+                "Money of all models in a day by their tokens of that day.",
                 nothing=NO_TRAFFIC,
             ),
-            chart(
-                "TTFT p95",
-                "llm_role:ttft_seconds:quantile5m",
-                "max",
-                "s",
-                "Look here before being glad about a falling price: an overloaded role is cheap.",
-                P95,
-                nothing=NO_TRAFFIC,
-            ),
-            Panel(
-                title="Tokens delivered by kind",
-                words="Tokens per second: prompt (computed), cached (from the prefix cache), output. Prompts count "
-                "once, also where prefill and decode are split.",
-                unit="short",
-                stacked=True,
-                queries=(
-                    Query(
-                        expr=by("kind", "sum", asked("llm_model:tokens_delivered:rate5m")),
-                        legend="{{kind}}",
-                    ),
-                ),
+            number(
+                "Tokens per dollar, 1 d",
+                f"max({asked('llm_fleet:tokens_per_dollar:ratio1d')})",
+                "short",
+                "Tokens of all models per dollar of a day; 0 when idle.",
             ),
         ),
-    )
-
-
-def _models(weights: str) -> Panel:
-    def at(kind: str) -> str:
-        return by("model", "max", asked("llm_model:cost_per_million_tokens:dollars1h", equal("kind", kind)))
-
-    cost, idle = "llm_role:cost_dollars_per_hour:sum", "llm_role:cost_idle_dollars_per_hour:sum"
-    serving = f"{by('model', 'sum', asked(cost))} - {by('model', 'sum', asked(idle))}"
-    columns = (
-        ("Serving $/h", serving),
-        ("Idle $/h", by("model", "sum", asked(idle))),
-        ("Blended $/Mtok", at("blended")),
-        ("Prompt $/Mtok", at("prompt")),
-        ("Cached $/Mtok", at("cached")),
-        ("Output $/Mtok", at("output")),
-        (
-            "Weighted $/Mtok",
-            by("model", "max", asked("llm_model:cost_per_million_weighted_tokens:dollars1h")),
-        ),
-        ("Cache saves $/h", by("model", "sum", asked("llm_model:prefix_cache_savings_dollars_per_hour:sum"))),
-    )
-    rates = (
-        Query(
-            expr=by("model", "max", asked("llm_model:tokens_weighted:rate5m")),
-            legend="Weighted tok/s",
-            decimals=1,
-        ),
-    )
-    return table(
-        f"Models, 1 h (weights: {weights})",
-        "Prices of kinds are the weighted price times the kind's weight in fleet.yaml (cost.weights): the measured "
-        "money divided as an API would bill it, not a list price.",
-        (MODEL_KEY,),
-        (*(Query(expr=expr, legend=title, unit=DOLLARS) for title, expr in columns), *rates),
-        height=7,
-        nothing=NO_TRAFFIC,
     )
 
 

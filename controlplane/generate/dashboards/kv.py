@@ -1,6 +1,6 @@
 """KV cache and prefixes: whether the memory of running requests has room, and whether prompts find their beginning."""
 
-from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, ratio
+from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, other_than, ratio
 from controlplane.generate.dashboards.charts import (
     DOLLARS,
     FAIR,
@@ -136,8 +136,7 @@ def _pressure(settings: Settings) -> Row:
 
 
 def _prefixes() -> Row:
-    prompt, cached = "llm_role:prompt_tokens:rate5m", "llm_role:prompt_tokens_cached:rate5m"
-    computed = f"clamp_min({total(prompt)} - {total(cached)}, 0)"
+    delivered = asked("llm_role:tokens_delivered:rate5m", other_than("kind", "output"))
     return Row(
         title="Prefixes",
         panels=(
@@ -153,14 +152,12 @@ def _prefixes() -> Row:
             ),
             Panel(
                 title="Prompt tokens: cached and computed",
-                words="Where prompt tokens come from, per second.",
+                words="Where prompt tokens come from, per second. A prompt counts once, also where prefill and decode "
+                "are split.",
                 unit=TOKENS,
                 stacked=True,
-                colours=(("cached", "green"), ("computed", "blue")),
-                queries=(
-                    Query(expr=total(cached), legend="cached"),
-                    Query(expr=computed, legend="computed"),
-                ),
+                colours=(("cached", "green"), ("prompt", "blue")),
+                queries=(Query(expr=by("kind", "sum", delivered), legend="{{kind}}"),),
             ),
             Panel(
                 title="Tokens looked up and found",

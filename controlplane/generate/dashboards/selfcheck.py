@@ -203,8 +203,13 @@ def _sources(settings: Settings) -> Row:
 
 
 def _rules() -> Row:
+    def grouped(operator: str, expression: str) -> str:
+        """By group, without the folder the server keeps its file in."""
+        bare = call("label_replace", expression, quote("group"), quote("$1"), quote("rule_group"), quote(".*;(.+)"))
+        return by("group", operator, bare)
+
     def of_group(operator: str, name: str) -> str:
-        return by("rule_group", operator, _of_groups(name))
+        return grouped(operator, _of_groups(name))
 
     failures = _of_groups("prometheus_rule_evaluation_failures_total", RATE)
     missed = _of_groups("prometheus_rule_group_iterations_missed_total", RATE)
@@ -217,8 +222,8 @@ def _rules() -> Row:
                 words="Evaluations of our rules that fail, or are left out because the server is too busy, per second.",
                 unit="ops",
                 queries=(
-                    Query(expr=by("rule_group", "sum", call("rate", failures)), legend="{{rule_group}} failed"),
-                    Query(expr=by("rule_group", "sum", call("rate", missed)), legend="{{rule_group}} left out"),
+                    Query(expr=grouped("sum", call("rate", failures)), legend="{{group}} failed"),
+                    Query(expr=grouped("sum", call("rate", missed)), legend="{{group}} left out"),
                 ),
                 quiet=NO_SERVER,
             ),
@@ -228,7 +233,7 @@ def _rules() -> Row:
                 "samples are missing.",
                 unit="s",
                 queries=(
-                    Query(expr=of_group("max", "prometheus_rule_group_last_duration_seconds"), legend="{{rule_group}}"),
+                    Query(expr=of_group("max", "prometheus_rule_group_last_duration_seconds"), legend="{{group}}"),
                     Query(
                         expr=f"min({_of_groups('prometheus_rule_group_interval_seconds')})",
                         legend="shortest interval",
@@ -241,7 +246,7 @@ def _rules() -> Row:
                 "Groups",
                 "Our groups as this server has loaded them. One that is not here is not loaded: ask `controlplane "
                 "doctor`.",
-                (Key(label="rule_group", title="File and group"),),
+                (Key(label="group", title="Group"),),
                 (
                     Query(expr=of_group("max", "prometheus_rule_group_rules"), legend="Rules"),
                     Query(
@@ -300,11 +305,12 @@ def _coverage(settings: Settings) -> Row:
                 kind=Kind.BARGAUGE,
                 width=12,
                 height=9,
-                quiet="no engine is scraped",
+                quiet="no engine shows this name",
                 queries=named,
             ),
             Panel(
                 title="Recorded series by level",
+                quiet="no source of sessions is read (fleet.yaml: sessions)",
                 words="How many series our rules record: what they cost Prometheus. Histograms are most of them "
                 "(fleet.yaml: rules.pod_buckets).",
                 stacked=True,
