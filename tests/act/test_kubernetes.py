@@ -173,3 +173,21 @@ def test_a_change_that_lands_while_it_is_given_up_is_found_applied(
     api.faults = [Fault("PATCH", then=arrives)]
     receipt = hands.abandon(change, "too old", NOON)
     assert receipt is not None and receipt.state is ChangeState.APPLIED
+
+
+def test_c7_an_object_that_is_deleted_between_our_look_and_our_write_is_not_made_again(
+    people: People, hands: KubernetesHands, api: Api
+) -> None:
+    handed_over(people, "d1")
+    change = hands.rehearse(wish(people, "d1", (MOST, 4, 6))).change
+    api.faults = [Fault("PATCH", then=api.objects.clear)]
+    assert hands.apply(change).state is ChangeState.SUPERSEDED
+    assert api.objects == {}
+
+
+def test_a_status_that_moves_during_the_rehearsal_does_not_matter(
+    people: People, hands: KubernetesHands, api: Api
+) -> None:
+    handed_over(people, "d2")
+    api.faults = [Fault("DRYRUN", then=lambda: api.touch_status((people.namespace, "d2")))]
+    assert carry_out(hands, wish(people, "d2", (MOST, 4, 6)))[0].state is ChangeState.APPLIED
