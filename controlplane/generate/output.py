@@ -71,5 +71,7 @@ def drift(made: Mapping[str, str], root: Path) -> tuple[Drift, ...]:
 
 def _generated_before(root: Path) -> list[str]:
     """Files in our folders that carry our mark; others are somebody else's and left alone."""
-    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in {".yaml", ".json", ".tmpl"}]
+    paths = [
+        path for folder in FOLDERS for path in (root / folder).rglob("*") if path.suffix in {".yaml", ".json", ".tmpl"}
+    ]
     return [p.relative_to(root).as_posix() for p in paths if MARK in p.read_text(encoding="utf-8", errors="replace")]

@@ -82,9 +82,7 @@ def run_cycle(
     sighting = world.eyes.look(now)
     lap("collect")
     budget = policy.budget_dollars_per_hour
-    fleet, history = assemble(
-        history, sighting, policy.roles, now, name=policy.fleet, budget=budget, gpus=policy.gpus
-    )
+    fleet, history = assemble(history, sighting, policy.roles, now, name=policy.fleet, budget=budget, gpus=policy.gpus)
     lap("observe")
     sweep(world, now)
     past = world.memory.recall(now)
