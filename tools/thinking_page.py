@@ -67,6 +67,7 @@ MAY_ASK = {
     "budget": "when a price is unknown",
     "blast-radius": "for engine flags",
     "error-budget": "for an undo",
+    "learning": "in its first week; a person may decide earlier",
     "held-object": "where somebody else owns the field: the change becomes a patch file for them",
 }
 """Where approval answers: checked against the guardrails' source by the tests."""
