@@ -27,7 +27,7 @@ test: check
 	$(BIN)/python tools/real.py get
 	$(BIN)/python tools/lanes.py
 	$(BIN)/python -m pytest -m fuzz -s
-	$(BIN)/python -m pytest -m bench -s
+	$(BIN)/python -m pytest -m "bench or quiet" -s
 
 artifacts: setup
 	$(BIN)/controlplane generate docs/examples/reference-fleet.yaml

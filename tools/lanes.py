@@ -1,7 +1,7 @@
 """Run the tests in three lanes at once: one that computes, and two that mostly wait for real servers.
 
 ``python tools/lanes.py`` prints the first lane as it runs and the others when all are done; it fails when one does.
-On two cores that takes little longer than the longest lane. Benchmarks are not among them: they run alone.
+On two cores that takes little longer than the longest lane. Benchmarks, and what compares clocks, are not among them: they run alone.
 """
 
 import subprocess
@@ -13,7 +13,7 @@ from pathlib import Path
 WAITING = ("tests/e2e", "tests/kube")
 """Folders whose tests start Prometheus, Alertmanager, Kubernetes or our own service and watch them for a while."""
 
-COMMON = (sys.executable, "-m", "pytest", "-m", "not bench and not fuzz", "--durations=12")
+COMMON = (sys.executable, "-m", "pytest", "-m", "not bench and not fuzz and not quiet", "--durations=12")
 
 
 def main() -> int:
