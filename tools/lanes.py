@@ -1,7 +1,8 @@
 """Run the tests in three lanes at once: one that computes, and two that mostly wait for real servers.
 
 ``python tools/lanes.py`` prints the first lane as it runs and the others when all are done; it fails when one does.
-On two cores that takes little longer than the longest lane. Benchmarks, and what compares clocks, are not among them: they run alone.
+On two cores that takes little longer than the longest lane. Benchmarks, and what compares clocks, are not among
+them: they run alone.
 """
 
 import subprocess

@@ -35,7 +35,7 @@ from tests.collect.fake_http import Asked, Reply, fake_http
 from tests.e2e.prometheus_server import prometheus
 from tests.e2e.recorded import PLANNER, WORKER, ramp, role
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]  # 80 s on a quiet machine
+pytestmark = [pytest.mark.real, pytest.mark.quiet, pytest.mark.timeout(600)]  # 80 s on a quiet machine
 
 STEP = timedelta(seconds=1)
 TIMES = 2
