@@ -290,7 +290,12 @@ class Handler(BaseHTTPRequestHandler):
         self._serve("DELETE")
 
     def _serve(self, method: str) -> None:
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        length = int(self.headers.get("Content-Length") or 0)
+        text = self.rfile.read(length)
+        if len(text) < length:  # the client died before it had said all
+            self.close_connection = True
+            return
+        body = json.loads(text or b"{}")
         parts = urlsplit(self.path)
         how = dict(parse_qsl(parts.query))
         fault = self._fault(method, dry="dryRun" in how)

@@ -10,6 +10,7 @@ import random
 import select
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ def born(live: Callable[[Callable[[str], None]], None], death: Death | None = No
             speaking = os.fdopen(writer, "w")
             live(lambda said: print(said, file=speaking, flush=True))
             status = 0
+        except BaseException:  # noqa: BLE001  the child ends here, whatever it was
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(writer)
