@@ -20,10 +20,7 @@ from controlplane.act.answers import (
     warnings,
 )
 from controlplane.act.patch_file import one_line
-from controlplane.model.keys import ObjectRef
-
-MANAGER = "llm-controlplane"
-"""The name under which we own fields."""
+from controlplane.model.keys import MANAGER, ObjectRef
 
 TIMEOUT = (3.0, 10.0)
 """Seconds to connect, and to wait for an answer. The client's own default is for ever."""

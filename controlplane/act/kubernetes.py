@@ -20,14 +20,14 @@ from controlplane.act.answers import (
     UnansweredError,
     UnreachedError,
 )
-from controlplane.act.cluster import MANAGER, Cluster, Object
+from controlplane.act.cluster import Cluster, Object
 from controlplane.act.gate import Stopped
 from controlplane.act.owners import gitops_tool, let_us_write, others, ours, who_changed
 from controlplane.clock import Clock
 from controlplane.errors import ActError
 from controlplane.loop.ports import Hands
 from controlplane.model.change import Change, ChangeState, Receipt, Rehearsal
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import MANAGER, ObjectRef
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.act import pointer
-from controlplane.act.cluster import MANAGER, Object
+from controlplane.act.cluster import Object
 from controlplane.act.patch_file import one_line
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import MANAGER, ObjectRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,20 @@ from controlplane.act.owners import others, ours
 from controlplane.act.patch_file import one_line
 from controlplane.decide.guardrail import LEAST_PATH, MOST_PATH, UNNAMED
 from controlplane.model.change import Bound, Change
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import ANNOTATIONS, ObjectRef
 from controlplane.model.patch import FieldChange, Patch
 
 LIVE = (LEAST_PATH, MOST_PATH)
 """The fields that are written live."""
 
-PREFIX = "controlplane.llm-fleet.dev"
-LAST_ACTION = f"{PREFIX}/last-action"
+LAST_ACTION = f"{ANNOTATIONS}/last-action"
 """Annotation with the id of the change we made last: what the sweep looks for after a crash."""
-FENCE = f"{PREFIX}/fence"
+FENCE = f"{ANNOTATIONS}/fence"
 """Annotation with the number of the leader that made it."""
-STOP = f"{PREFIX}/stop"
+STOP = f"{ANNOTATIONS}/stop"
 """Annotation by which anybody may stop us, on the object or its namespace."""
 
-OURS = frozenset({*LIVE, *(f"/metadata/annotations/{PREFIX}~1{name}" for name in ("last-action", "fence"))})
+OURS = frozenset({*LIVE, *(f"/metadata/annotations/{ANNOTATIONS}~1{name}" for name in ("last-action", "fence"))})
 PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas")
 
 

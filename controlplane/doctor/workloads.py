@@ -10,6 +10,7 @@ from controlplane.doctor.plain import items, labels, part, text
 from controlplane.doctor.row import Row
 from controlplane.doctor.scaled_objects_read import KIND, RESOURCES, Context, Scaled, real, written
 from controlplane.model.finding import Severity
+from controlplane.model.keys import MANAGER
 from controlplane.model.units import seconds_text
 
 ON_CPU = Check(
@@ -48,7 +49,6 @@ USUAL_GRACE = 30
 """Kubernetes' own terminationGracePeriodSeconds."""
 USUAL_ANSWER = 60.0
 """Seconds a long answer takes where nobody has measured it: 1,500 tokens at 40 ms."""
-MANAGER = "llm-controlplane"
 _ENGINE = re.compile(r"vllm|sglang|text-generation-inference|tensorrt|tritonserver|llama|ray-llm", re.IGNORECASE)
 
 

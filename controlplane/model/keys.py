@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import NewType
 
+MANAGER = "llm-controlplane"
+"""Who we are in Kubernetes: our field manager, and the name of everything that is ours."""
+
+ANNOTATIONS = "controlplane.llm-fleet.dev"
+"""Prefix of the annotations that are ours: hands write them, the admission policy lets them through."""
+
 RoleName = NewType("RoleName", str)
 """Name of a role inside one fleet, as written in fleet.yaml."""
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from controlplane.act.cluster import MANAGER, Cluster
+from controlplane.act.cluster import Cluster
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.act.scaled_object import FENCE, LAST_ACTION, STOP
 from controlplane.model.change import Change, ChangeState, Receipt
+from controlplane.model.keys import MANAGER
 from controlplane.model.patch import FieldChange, Patch
 from tests.act.people import People, manifest
 from tests.builders import NOON, a_change, a_recommendation

@@ -2,9 +2,10 @@
 
 import pytest
 
-from controlplane.act.cluster import MANAGER, Cluster
+from controlplane.act.cluster import Cluster
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.model.change import ChangeState
+from controlplane.model.keys import MANAGER
 from tests.act.against_a_reverter import test_c9_against_a_tool  # noqa: F401  a test of the contract
 from tests.act.api import Api, Fault
 from tests.act.contract import *  # noqa: F403  the contract, run here against the fake

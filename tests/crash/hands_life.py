@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from controlplane.act.answers import UnansweredError
-from controlplane.act.cluster import MANAGER, Applied, Cluster, Object
+from controlplane.act.cluster import Applied, Cluster, Object
 from controlplane.act.gitops import GitOps
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.clock import SystemClock
@@ -23,7 +23,7 @@ from controlplane.loop.walk import World, act, sweep
 from controlplane.model.change import OPEN, WITHOUT_EFFECT, Change, ChangeState, Outcome, OutcomeState, Receipt
 from controlplane.model.cycle import Recollection
 from controlplane.model.decision import Decision, Verdict
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import MANAGER, ObjectRef
 from controlplane.model.patch import FieldChange, Patch
 from controlplane.store.database import Database
 from controlplane.store.lease import LeaseTimes

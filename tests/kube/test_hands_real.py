@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.act.cluster import MANAGER, Applied, Cluster, Object
+from controlplane.act.cluster import Applied, Cluster, Object
 from controlplane.act.gitops import GitOps
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.act.scaled_object import LAST_ACTION
 from controlplane.clock import SystemClock
 from controlplane.model.change import ChangeState
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import MANAGER, ObjectRef
 from tests import kube_cluster
 from tests.act.contract import LEAST, MOST, carry_out, handed_over, wish
 from tests.act.people import People, manifest

@@ -39,7 +39,7 @@ sources:
 tick: 10s
 prices: {{h100-sxm-80gb: 3.20}}
 roles:
-  planner: {{<<: [], mode: propose, {role}}}
+  planner: {{mode: propose, {role}}}
   worker: {{mode: apply, {worker}}}
 detectors:
   low-utilisation: {{patience: 3m}}
@@ -135,7 +135,7 @@ def play(kube: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pl
         context = _context(kube.kubeconfig(SERVICE_ACCOUNT))
         text = FLEET.format(
             context=context, port=port, folder=folder, role=a_role("planner", port), worker=a_role("worker", port)
-        ).replace("<<: [], ", "")
+        )
         file = Path(folder / "fleet.yaml")
         file.write_text(text)
         settings = load(file)

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from controlplane.generate.manifests import things as ourselves
+from controlplane.generate.manifests import things
 from controlplane.generate.request import Request
 from controlplane.model.role import Engine
 from controlplane.settings.outputs import Exporter, Scraped
@@ -107,9 +107,9 @@ def pods(settings: Settings) -> Iterator[Pods]:
         yield replace(found, path="/metrics/", secret=router.secret)  # without its last / the page is a redirect
     if Scraped.OURSELVES in wanted:
         yield Pods(
-            job=ourselves.NAME,
-            namespace=ourselves.NAMESPACE,
-            selector=",".join(f"{k}={v}" for k, v in ourselves.LABELS.items()),
+            job=things.NAME,
+            namespace=things.NAMESPACE,
+            selector=",".join(f"{k}={v}" for k, v in things.LABELS.items()),
             port="http",
             own_labels=True,
             service=True,
@@ -137,7 +137,7 @@ def addresses(settings: Settings) -> Iterator[Addresses]:
     yield from _at("llm-kube-state-metrics", sources.kube_state_metrics, own_labels=True)
     if Scraped.OURSELVES in wanted:
         host = f"[{settings.serve.host}]" if ":" in settings.serve.host else settings.serve.host
-        yield from _at(ourselves.NAME, (f"http://{host}:{settings.serve.port}/metrics",), own_labels=True)
+        yield from _at(things.NAME, (f"http://{host}:{settings.serve.port}/metrics",), own_labels=True)
 
 
 def listed(request: Request) -> Iterator[Listed]:

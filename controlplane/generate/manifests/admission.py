@@ -5,11 +5,12 @@ other hands, can do no more than what fleet.yaml allows. It binds nobody else.
 """
 
 from controlplane.generate.manifests.things import NAME, SERVICE_ACCOUNT, Manifest, changeable, thing
+from controlplane.model.keys import ANNOTATIONS
 from controlplane.promql.expr import quote
 from controlplane.settings.schema import Settings
 
 API = "admissionregistration.k8s.io/v1"
-ANNOTATIONS = "controlplane.llm-fleet.dev/"
+OURS = f"{ANNOTATIONS}/"
 LEAST, MOST = "minReplicaCount", "maxReplicaCount"
 
 _SCALED_OBJECT = 'request.resource.group == "keda.sh" && request.resource.resource == "scaledobjects"'
@@ -55,7 +56,7 @@ def admission(settings: Settings) -> list[Manifest]:
             {
                 "expression": f"!variables.known || ({_same_metadata('object', 'oldObject')} "
                 f"&& {_same_metadata('oldObject', 'object')})",
-                "message": f"of a ScaledObject's metadata only annotations {ANNOTATIONS}* may change",
+                "message": f"of a ScaledObject's metadata only annotations {OURS}* may change",
             },
             {
                 "expression": "!variables.known || (variables.least == -1 || variables.least >= variables.range[0]) && "
@@ -83,5 +84,5 @@ def _same_metadata(one: str, other: str) -> str:
         f"{one}.metadata.?{part} == {other}.metadata.?{part}" for part in ("labels", "ownerReferences", "finalizers")
     )
     here, there = (f"{which}.metadata.?annotations.orValue({{}})" for which in (one, other))
-    kept = f"{here}.all(k, k.startsWith('{ANNOTATIONS}') || k in {there} && {there}[k] == {here}[k])"
+    kept = f"{here}.all(k, k.startsWith('{OURS}') || k in {there} && {there}[k] == {here}[k])"
     return f"{same} && {kept}"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from controlplane.model.keys import ObjectRef
+from controlplane.model.keys import MANAGER, ObjectRef
 from controlplane.model.role import Mode
 from controlplane.settings.roles import Role
 from controlplane.settings.schema import Settings
 
-NAME = NAMESPACE = "llm-controlplane"
+NAME = NAMESPACE = MANAGER
 LABELS = {"app.kubernetes.io/name": NAME}
 SERVICE_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
 """Who we are to the API server."""
