@@ -134,12 +134,20 @@ SESSION_TOKENS = _counter(
     "tenant role namespace model kind",
     "Tokens that sessions used; kind is prompt, cached or output, prompt without the cached ones. No session id.",
 )
-SESSIONS_ACTIVE = _gauge("sessions_active", "tenant role", "Sessions that made a call lately.")
-SESSION_FANOUT_MAX = _gauge(
-    "session_fanout_max", "tenant role", "Calls in flight of the active session that has the most."
+SESSIONS_ACTIVE = _gauge(
+    "sessions_active", "tenant role", "Sessions that made a call lately, by the role they began at."
 )
-SESSION_FANOUT = _histogram("session_fanout", "tenant role", "Most calls in flight at once, per finished session.")
-SESSION_SPEND = _histogram("session_spend_dollars", "tenant role", "Dollars per finished session.")
+SESSION_FANOUT_MAX = _gauge(
+    "session_fanout_max",
+    "tenant role",
+    "Calls in flight lately of the active session that has the most, by the role it began at.",
+)
+SESSION_FANOUT = _histogram(
+    "session_fanout", "tenant role", "Most calls in flight at once, per finished session, by the role it began at."
+)
+SESSION_SPEND = _histogram(
+    "session_spend_dollars", "tenant role", "Dollars per finished session, by the role it began at."
+)
 SESSION_BUDGET_EXCEEDED = _counter(
     "session_budget_exceeded_total", "tenant", "Sessions that spent more than they were allowed."
 )
@@ -152,7 +160,7 @@ SESSIONS: tuple[Exported, ...] = (
     SESSION_SPEND,
     SESSION_BUDGET_EXCEEDED,
 )
-"""Absent until a source of sessions is read."""
+"""Absent without ``sessions`` in fleet.yaml. A role is empty for what none of our roles serves."""
 
 EXPORTED: tuple[Exported, ...] = (
     BUILD_INFO,
