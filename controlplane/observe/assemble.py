@@ -85,10 +85,7 @@ def _role(
     workload, sample = world.workloads.get(spec.name), world.samples.get(spec.name)
     counted = count(seen, workload)
     past = history.roles.get(spec.name) or RolePast()
-    since = history.ticks[-1] if history.ticks else now
-    through = flow(
-        [(r.trace, r.new) for r in seen if r.trace is not None], (now - since).total_seconds() if since < now else 0.0
-    )
+    through = flow([(r.trace, r.new) for r in seen if r.trace is not None])
     past = record(past, Tick(now, through, counted.expected), now)
     held = [world.held_by(r) for r in seen if r.gauges] if world.devices else []
 

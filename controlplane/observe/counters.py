@@ -92,28 +92,36 @@ class Flow:
     """What went through a role between two ticks, over the replicas whose movement is known."""
 
     seconds: float
+    """Between the pages it was counted from, mean of the replicas with a newer page; 0 where none has one."""
     rates: dict[Signal, tuple[float, int]]
     """Counter → sum over replicas of its rate per second, and how many replicas that is."""
     buckets: dict[Signal, tuple[tuple[Buckets, int], ...]]
     """Histogram → what fell into its buckets, per set of edges, and from how many replicas."""
 
 
-def flow(traces: Iterable[tuple[Trace, bool]], seconds: float) -> Flow:
+def flow(traces: Iterable[tuple[Trace, bool]]) -> Flow:
     """Add replicas up.
 
     A trace marked ``False`` has no newer page at this tick: its rate goes on, but its observations are already counted.
     """
     by_shape: dict[int, tuple[Shape, list[tuple[Trace, bool]]]] = {}
+    spans: list[float] = []
     for trace, new in traces:
         if trace.moved is not None:
             shape = trace.plan.shape
             by_shape.setdefault(id(shape), (shape, []))[1].append((trace, new))
+            if new:
+                spans.append(trace.seconds)
     rates: dict[Signal, tuple[float, int]] = {}
     buckets: dict[Signal, list[tuple[Buckets, int]]] = {}
     for shape, group in by_shape.values():
         _add_rates(shape, group, rates)
         _add_buckets(shape, group, buckets)
-    return Flow(seconds, rates, {signal: tuple(parts) for signal, parts in buckets.items()})
+    return Flow(
+        math.fsum(spans) / len(spans) if spans else 0.0,
+        rates,
+        {signal: tuple(parts) for signal, parts in buckets.items()},
+    )
 
 
 def _add_rates(shape: Shape, group: list[tuple[Trace, bool]], into: dict[Signal, tuple[float, int]]) -> None:

@@ -242,7 +242,7 @@ def _between(plan: PagePlan, page: Page, earlier: Page, seconds: float) -> list[
     traces = [advance(before.get(r.name), r, page.values, seconds) for r in plan.replicas]
     if any(trace.moved is None for trace in traces):
         return []
-    moved = flow([(trace, True) for trace in traces], seconds)
+    moved = flow([(trace, True) for trace in traces])
     lines = []
     for reading, signal in RATES.items():
         found = moved.rates.get(signal)

@@ -47,15 +47,22 @@ def recent(ticks: Sequence[Tick], now: datetime, window: timedelta, step: timede
 def rate(ticks: Sequence[Tick], signal: Signal, window: timedelta, *, share: float, known: float) -> float | None:
     """Mean of a counter's rate over the ticks that had enough replicas, per second.
 
-    ``ticks`` are those of the window; ``None`` when less than ``known`` of it could be seen.
+    ``ticks`` are those of the window; ``None`` when less than ``known`` of it could be seen. Each tick weighs what
+    lay between its pages, not between it and the tick before: so what was counted is neither lost nor counted twice,
+    however pages and ticks fall. Where pages are further apart than the window is long, the last rate goes on.
     """
     seconds = total = 0.0
+    last: float | None = None
     for tick in ticks:
         found = tick.flow.rates.get(signal)
+        last = None
         if found is not None and found[1] >= share * tick.expected:
+            last = found[0]
             seconds += tick.flow.seconds
             total += found[0] * tick.flow.seconds
-    return total / seconds if seconds > 0 and seconds >= known * window.total_seconds() else None
+    if seconds <= 0:
+        return last
+    return total / seconds if seconds >= known * window.total_seconds() else None
 
 
 def observations(

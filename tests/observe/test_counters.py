@@ -17,7 +17,7 @@ def the(page):
 
 def moved(first, second, seconds=15.0):
     before = advance(None, the(first), first.values, 0)
-    return flow([(advance(before, the(second), second.values, seconds), True)], seconds).rates
+    return flow([(advance(before, the(second), second.values, seconds), True)]).rates
 
 
 def test_a_counter_moves_by_its_difference_per_second():
@@ -59,7 +59,7 @@ def test_what_is_unknown_of_one_replica_does_not_poison_the_count_of_the_others(
     for value in (150, math.nan, 300):
         page = a_vllm_page(generation_tokens=value)
         steps.append((advance(before, the(page), page.values, 15), True))
-    assert flow(steps, 15).rates[Signal.OUTPUT_TOKENS] == (30.0, 2)
+    assert flow(steps).rates[Signal.OUTPUT_TOKENS] == (30.0, 2)
 
 
 def test_repeating_ranks_count_once_and_data_parallel_ones_add_up():

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,29 @@ def test_a_roles_rate_does_not_dip_because_one_replica_is_new():
         new = good(a_vllm_page(generation_tokens=450 * (i - 6)), at, a_target(number=2))
         told.append(watcher.see(at, *old, new).now(Reading.OUTPUT_TOKENS))
     assert told == [60, 70, 80, 90, 90, 90]
+
+
+def test_what_was_counted_is_told_exactly_however_pages_and_ticks_fall():
+    """Pages alternate between 10 and 20 s apart, ticks do not; all tokens come in the longer intervals."""
+    watcher = Watcher()
+    for i in range(12):
+        tick, pair, second = NOON + i * STEP, i // 2, i % 2
+        tokens = 1000 + 300 * pair
+        read = NOON + timedelta(seconds=30 * pair + 10 * second)
+        role = watcher.see(tick + timedelta(seconds=1), good(a_vllm_page(generation_tokens=tokens), read))
+    assert role.now(Reading.OUTPUT_TOKENS) == pytest.approx(10)
+
+
+def test_pages_rarer_than_the_window_is_long_leave_the_last_rate_standing():
+    watcher = Watcher()
+    watcher.history = History.empty(STEP, stale_after=timedelta(minutes=4))
+    told = []
+    for i in range(20):
+        at = NOON + i * STEP
+        number = i // 8
+        page = good(a_vllm_page(generation_tokens=1000 + 1200 * number), NOON + number * 8 * STEP)
+        told.append(watcher.see(at, page).now(Reading.OUTPUT_TOKENS))
+    assert told == [None] * 8 + [10] * 12
 
 
 def test_a_lost_replica_makes_sums_unknown_and_leaves_means():
