@@ -1,10 +1,10 @@
 """What the walk needs from the world: eyes, hands, memory, voice. Edges implement these; tests fake them.
 
 People look at the same ledger through two more: :class:`Archive` (reading) and :class:`Approvals` (the
-few things a person may do).
+few things a person may do). The book of sessions keeps its pages in it too: :class:`SessionMemory`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,7 +19,19 @@ from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, Role
 from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
+from controlplane.model.session import (
+    ActiveSessions,
+    Call,
+    Counted,
+    Order,
+    RoleSessions,
+    Session,
+    SessionKey,
+    Taken,
+    Toll,
+)
 from controlplane.model.sighting import Sighting
+from controlplane.observe.sessions import Folded
 
 
 class Eyes(Protocol):
@@ -195,4 +207,64 @@ class Approvals(Protocol):
 
     def resume(self, by: str, at: datetime) -> None:
         """Release the kill switch."""
+        ...
+
+
+Fold = Callable[[Mapping[SessionKey, Session], Sequence[Call]], Folded]
+"""Adds new calls to sessions as they were so far. Pure: it may be called again when a transaction is tried again."""
+
+Finish = Callable[[Sequence[Session]], Folded]
+"""Ends sessions. Pure."""
+
+
+class SessionMemory(Protocol):
+    """The ledger, as the book of sessions sees it. Several processes may write at once: each sees what the last left.
+
+    Raises ``StoreError`` when it cannot be read or written; then nothing of that call was kept.
+    """
+
+    def take_calls(self, calls: Sequence[Call], at: datetime, fold: Fold) -> Taken:
+        """Add the calls that were not told before to their sessions: all of it is durable on return, or none."""
+        ...
+
+    def end_sessions(self, before: datetime, finish: Finish) -> int:
+        """End active sessions without a call since ``before``, and those beyond what can be followed at once."""
+        ...
+
+    def told(self) -> datetime | None:
+        """When calls were last told; ``None`` before the first time."""
+        ...
+
+    def active_sessions(self) -> tuple[ActiveSessions, ...]:
+        """By tenant and role, as the gauges show them."""
+        ...
+
+    def busy_roles(self) -> Mapping[RoleName | None, RoleSessions]:
+        """Roles at which an active session began; without what is usual."""
+        ...
+
+    def tolls(self, role: RoleName | None, limit: int) -> tuple[Toll, ...]:
+        """What the sessions that finished last without being over took, of those that began at a role."""
+        ...
+
+    def counted(self) -> tuple[Counted, ...]:
+        """Every counter, in the order of the page."""
+        ...
+
+    def sessions(
+        self,
+        *,
+        role: RoleName | None = None,
+        tenant: str | None = None,
+        active: bool | None = None,
+        over: bool | None = None,
+        order: Order = Order.SPEND,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> tuple[Session, ...]:
+        """Sessions that began at ``role`` (any when ``None``) and had a call at or after ``since``."""
+        ...
+
+    def session(self, key: SessionKey) -> Session | None:
+        """One session; ``None`` when unknown or past retention."""
         ...

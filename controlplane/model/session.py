@@ -7,6 +7,7 @@ once and for all, so that counts over roles add up to the number of sessions.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from math import fsum
 from types import MappingProxyType
 
@@ -104,13 +105,18 @@ class Session:
     agents: tuple[AgentUse, ...] = ()
     """At most 64; the rest is added up under the name ``…``."""
     spans: tuple[tuple[datetime, datetime], ...] = ()
-    """Calls that may still overlap with ones not told yet: those that ended in the last two minutes, at most 1000."""
+    """Calls that may still overlap with ones not told yet: those that ended in the two minutes before ``last``, at most
+    1000. Only for adding more calls: empty where a session is read to be shown."""
     fanout: int = 1
     """Most calls in flight at once, of those told."""
+    lately: int = 1
+    """The same, of the calls that ended in the two minutes before ``last``."""
     over: datetime | None = None
     """Since when it has spent more than it was allowed; ``None`` while it has not."""
     ended: datetime | None = None
     """When it was taken to be finished: no call for ``sessions.idle_after``; ``None`` while active."""
+    finished: datetime | None = None
+    """When that happened first. One that goes on afterwards is active again, and never counted as finished twice."""
 
     @property
     def tokens(self) -> Mapping[TokenKind, int]:
@@ -121,6 +127,15 @@ class Session:
     def dollars(self) -> float | None:
         """What it cost; ``None`` while the price of part of it is unknown: half a bill is not a bill."""
         return None if any(use.unpriced for use in self.uses) else fsum(use.dollars for use in self.uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """What one finished session took."""
+
+    weighted: float
+    """Weighted tokens."""
+    calls: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +163,33 @@ class RoleSessions:
     """The one with ``fanout_max``."""
     dearest: tuple[Session, ...] = ()
     """At most five, by weighted tokens, most first."""
+
+
+class Order(StrEnum):
+    """In which order sessions are listed; always the most first."""
+
+    SPEND = "spend"
+    """Dollars; those of unknown price last, by their tokens."""
+    TOKENS = "tokens"
+    """Weighted tokens."""
+    CALLS = "calls"
+    FANOUT = "fanout"
+    """Most calls in flight at once, ever."""
+    RECENT = "recent"
+    """End of the newest call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveSessions:
+    """The active sessions of one tenant that began at one role: what the gauges show."""
+
+    tenant: str
+    """``…`` for all tenants beyond the 500 that are told apart."""
+    role: RoleName | None
+    sessions: int
+    """0 for a tenant and role whose sessions have all finished."""
+    fanout_max: int = 0
+    """Most calls in flight lately of any of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from controlplane.model.keys import RoleName
 from controlplane.model.page import Scrape
 from controlplane.model.reading import Reading
 from controlplane.model.role import Bounds, ReplicaView
+from controlplane.model.session import RoleSessions
 from controlplane.model.workload import MachineView, PodView, ScalerView
 
 
@@ -44,6 +45,15 @@ class RoleSample:
     """Prompt and output tokens delivered, mean of five minutes: what cost per token is made of."""
     missing: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
     """Readings that could not be had, and why, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsSeen:
+    """The sessions of a tick, and how their source is doing."""
+
+    roles: Mapping[RoleName, RoleSessions]
+    """Every role; empty while nothing was ever told, or the ledger cannot be read: unknown, not none."""
+    health: SourceHealth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
