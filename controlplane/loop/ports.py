@@ -231,7 +231,7 @@ class SessionMemory(Protocol):
         """End active sessions without a call since ``before``, and those beyond what can be followed at once."""
         ...
 
-    def told(self) -> datetime | None:
+    def last_told(self) -> datetime | None:
         """When calls were last told; ``None`` before the first time."""
         ...
 

@@ -149,6 +149,9 @@ class Store(Part):
     keep_cycles: Annotated[timedelta, Duration(_D)] = 30 * _D
     """How long the inputs of decisions are kept, so that they can be replayed."""
 
+    keep_sessions: Annotated[timedelta, Duration(_D, 400 * _D)] = 14 * _D
+    """How long sessions that finished are kept: two weeks, to compare with last week."""
+
 
 class Serve(Part):
     """The pages and the API."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from controlplane.clock import SystemClock
 from controlplane.loop.news import Compose, News, Waiting
-from controlplane.loop.ports import Kept
+from controlplane.loop.ports import Finish, Fold, Kept
 from controlplane.model.change import Change, ChangeRecord, Receipt
 from controlplane.model.cycle import Cycle, Recollection, Stop
 from controlplane.model.decision import Decision
@@ -22,7 +22,32 @@ from controlplane.model.keys import ChangeId, DecisionId, RecommendationId, Role
 from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
-from controlplane.store import approvals, archive, audit, history, intents, keep, money, outbox, retention, schema
+from controlplane.model.session import (
+    ActiveSessions,
+    Call,
+    Counted,
+    Order,
+    RoleSessions,
+    Session,
+    SessionKey,
+    Taken,
+    Toll,
+)
+from controlplane.store import (
+    approvals,
+    archive,
+    audit,
+    history,
+    intents,
+    keep,
+    money,
+    outbox,
+    retention,
+    schema,
+    session_counters,
+    session_rows,
+    sessions,
+)
 from controlplane.store.audit import Audit
 from controlplane.store.database import Database
 from controlplane.store.lease import Lease, LeaseTimes
@@ -63,7 +88,7 @@ def open_ledger(
 
 
 class Ledger:
-    """Implements the ports Memory, Archive, Approvals and Outbox. Made by :func:`open_ledger`."""
+    """Implements the ports Memory, Archive, Approvals, SessionMemory and Outbox. Made by :func:`open_ledger`."""
 
     def __init__(self, database: Database, *, compose: Compose | None, retention: Retention, times: LeaseTimes) -> None:
         self._database = database
@@ -223,6 +248,55 @@ class Ledger:
             return
         with self._database.write() as connection:
             outbox.drop(connection, ids, now, why)
+
+    # --- SessionMemory: the book of sessions
+
+    def take_calls(self, calls: Sequence[Call], at: datetime, fold: Fold) -> Taken:
+        with self._database.write() as connection:
+            return sessions.take(connection, calls, at, fold)
+
+    def end_sessions(self, before: datetime, finish: Finish) -> int:
+        return sessions.end(self._database, before, finish)
+
+    def last_told(self) -> datetime | None:
+        with self._database.read() as connection:
+            return sessions.told(connection)
+
+    def active_sessions(self) -> tuple[ActiveSessions, ...]:
+        with self._database.read() as connection:
+            return session_counters.active(connection)
+
+    def busy_roles(self) -> Mapping[RoleName | None, RoleSessions]:
+        with self._database.read() as connection:
+            return session_rows.busy_roles(connection)
+
+    def tolls(self, role: RoleName | None, limit: int) -> tuple[Toll, ...]:
+        with self._database.read() as connection:
+            return session_rows.tolls(connection, role, limit)
+
+    def counted(self) -> tuple[Counted, ...]:
+        with self._database.read() as connection:
+            return session_counters.counted(connection)
+
+    def sessions(
+        self,
+        *,
+        role: RoleName | None = None,
+        tenant: str | None = None,
+        active: bool | None = None,
+        over: bool | None = None,
+        order: Order = Order.SPEND,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> tuple[Session, ...]:
+        with self._database.read() as connection:
+            return session_rows.sessions(
+                connection, role=role, tenant=tenant, active=active, over=over, order=order, since=since, limit=limit
+            )
+
+    def session(self, key: SessionKey) -> Session | None:
+        with self._database.read() as connection:
+            return session_rows.session(connection, key)
 
     # --- Jobs
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import Column, Connection, Table, delete, func, select, tuple_
 
+from controlplane.observe.sessions import REST
 from controlplane.store import tables
 from controlplane.store.codec import MICROSECOND, instant, micros
 from controlplane.store.history import COARSE, FINE, one_each
@@ -38,6 +39,18 @@ class Retention:
 
     notes: timedelta = timedelta(days=7)
     """Notes that were told or dropped; their keys must outlive any retry."""
+
+    sessions: timedelta = timedelta(days=14)
+    """Sessions that finished, by their newest call: two weeks to compare with. About 1 kB each."""
+
+    most_sessions: int = 200_000
+    """The same, in number: whoever makes up session ids must not fill the disk."""
+
+    calls: timedelta = timedelta(days=1)
+    """Which calls were told: a delivery is tried again for hours at most."""
+
+    most_calls: int = 2_000_000
+    """The same, in number: about 60 MB."""
 
 
 class Writes(Protocol):
@@ -110,7 +123,8 @@ def prune(database: Writes, keep: Retention, now: datetime) -> int:
 def _past(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Tables and the rows in them that are past their time; rows that others point at go last."""
     with database.write() as connection:
-        rolled = connection.scalar(select(func.min(tables.marks.c.at)))
+        marks = tables.marks.c
+        rolled = connection.scalar(select(func.min(marks.at)).where(marks.name.startswith("rollup ")))
     ticks = min(now - keep.ticks, instant(rolled)) if rolled is not None else now - keep.ticks
     points, means = tables.role_points.c, tables.rollups.c
     yield tables.role_points, points.at < micros(ticks)
@@ -129,6 +143,26 @@ def _past(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Ta
     yield tables.changes, (tables.changes.c.at < long_ago) & unjudged
     yield tables.findings, tables.findings.c.closed < long_ago
     yield tables.recommendations, (tables.recommendations.c.seen < long_ago)
+    yield from _past_sessions(database, keep, now)
+
+
+def _past_sessions(database: Writes, keep: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
+    """Sessions that finished long ago, ids of calls, and at last the counters of tenants without a session."""
+    sessions, calls = tables.sessions.c, tables.session_calls.c
+    old = max(micros(now - keep.sessions), _too_many(database, sessions.last, keep.most_sessions))
+    yield tables.sessions, sessions.ended.is_not(None) & (sessions.last < old)
+    old = max(micros(now - keep.calls), _too_many(database, calls.at, keep.most_calls))
+    yield tables.session_calls, calls.at < old
+    tenant = tables.session_counters.c.tenant
+    yield tables.session_counters, (tenant != REST) & tenant.not_in(select(sessions.tenant))
+
+
+def _too_many(database: Writes, instants: Column[int], most: int) -> int:
+    """Rows before this instant are more than ``most``, counted from the newest."""
+    with database.write() as connection:
+        newest = select(instants).order_by(instants.desc()).offset(most).limit(1)
+        last = connection.scalar(newest)
+    return 0 if last is None else last + 1
 
 
 def _too_much(database: Writes, most: int) -> int:

@@ -226,6 +226,49 @@ audit = Table(
 )
 """Append-only, each line hashed together with the one before; the database itself refuses to change a line."""
 
+sessions = Table(
+    "sessions",
+    meta,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("over", BigInteger),
+    Column("calls", BigInteger, nullable=False),
+    Column("weighted", Float, nullable=False),
+    Column("dollars", Float),
+    Column("fanout", Integer, nullable=False),
+    Column("lately", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("spans", LargeBinary, nullable=False),
+    Index(None, "ended", "last"),
+    Index(None, "role", "ended"),
+    Index(None, "last"),
+)
+"""One row per session; ``role`` is empty for one that began at none of ours. Columns repeat what is asked for."""
+
+session_calls = Table(
+    "session_calls",
+    meta,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Index(None, "at"),
+    sqlite_with_rowid=False,
+)
+"""Which calls were told lately, as 64 bits of a hash: the same one told again is not counted again."""
+
+session_counters = Table(
+    "session_counters",
+    meta,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),
+    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Series of our metrics page that only grow; ``labels``: JSON of the values after the tenant."""
+
 lease = Table(
     "lease",
     meta,
