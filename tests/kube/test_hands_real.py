@@ -1,9 +1,11 @@
 """Hands where only a real server is proof: a server that hangs, rights that are missing, KEDA's webhook, deaths."""
 
+import contextlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tests import kube_cluster
 from tests.act.contract import LEAST, MOST, carry_out, handed_over, wish
 from tests.act.people import People, manifest
 from tests.kube.test_hands_contract import connect_to
+from tests.kube_api import MERGE, RefusedError
 from tests.kube_processes import until
 
 pytestmark = pytest.mark.real
@@ -72,6 +75,68 @@ def test_c4_a_server_that_hangs_in_the_middle_of_a_write_leaves_it_unknown_and_t
     assert there["metadata"]["annotations"][LAST_ACTION] == change.id
     for cluster in (hanging, calm):
         cluster.close()
+
+
+@contextlib.contextmanager
+def turned_away(kube: kube_cluster.Cluster, space: str, account: str) -> Iterator[None]:
+    """The API server has one seat for an account, and it is taken: 429 with Retry-After for everything else.
+
+    Its own priority and fairness; who sits there is a rehearsal that waits for KEDA's webhook, which hangs.
+    """
+    api = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "metadata": {"name": space}}
+    one = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0}
+    level = {"type": "Limited", "limited": {**one, "limitResponse": {"type": "Reject"}}}
+    anything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+    who = {"kind": "ServiceAccount", "serviceAccount": {"name": account.rsplit(":", 1)[1], "namespace": space}}
+    flow = {
+        "priorityLevelConfiguration": {"name": space},
+        "matchingPrecedence": 10,
+        "rules": [{"subjects": [who], "resourceRules": [anything]}],
+    }
+    user, path = kube.user(account), f"/apis/keda.sh/v1alpha1/namespaces/{space}/scaledobjects/busy"
+    kube.apply(
+        {**api, "kind": "PriorityLevelConfiguration", "spec": level},
+        {**api, "kind": "FlowSchema", "spec": flow},
+    )
+
+    def sit() -> None:
+        with contextlib.suppress(RefusedError):
+            user.ask("PATCH", f"{path}?dryRun=All", {"spec": {"pollingInterval": 7}}, MERGE, timeout=60)
+
+    def away() -> bool:
+        try:
+            return not user.get(path)
+        except RefusedError as refused:
+            return refused.status == 429
+
+    with kube.paused("keda-webhooks"), ThreadPoolExecutor(1) as chair:
+        sitting = chair.submit(sit)
+        until(lambda: away() or sitting.done(), within=9)
+        assert not sitting.done(), "the webhook answered"
+        yield
+        assert not sitting.done(), "the webhook gave up"
+        kube.processes["keda-webhooks"].go_on()
+    for kind in ("flowschemas", "prioritylevelconfigurations"):
+        kube.admin.delete(f"/apis/flowcontrol.apiserver.k8s.io/v1/{kind}/{space}")
+
+
+def test_c3_a_server_that_turns_us_away_is_left_alone_for_as_long_as_it_asks(
+    kube: kube_cluster.Cluster, people: People, space: str, tmp_path: Path
+) -> None:
+    account = f"system:serviceaccount:{space}:controlplane"
+    kube.allow(space, account, ["get"], "", ["namespaces"])
+    kube.allow(space, account, ["get", "patch"], "keda.sh", ["scaledobjects"])
+    handed_over(people, "busy")
+    hands = hands_over(cluster := Cluster(connect_to(kube, account)), tmp_path)
+    with turned_away(kube, space, account):
+        receipt, _ = carry_out(hands, wish(people, "busy", (MOST, 4, 6)))
+        assert receipt.state is ChangeState.REFUSED and "busy: Too Many Requests" in receipt.said, receipt
+        receipt, _ = carry_out(hands, wish(people, "busy", (MOST, 4, 6)))
+        assert receipt.state is ChangeState.REFUSED and "asked us to wait for another" in receipt.said, receipt
+        assert people.spec("busy")["maxReplicaCount"] == 4
+    until(lambda: carry_out(hands, wish(people, "busy", (MOST, 4, 6)))[0].state is ChangeState.APPLIED)
+    assert people.spec("busy")["maxReplicaCount"] == 6
+    cluster.close()
 
 
 def test_c5_without_the_right_to_patch_nothing_is_sent_and_with_it_no_other_right_is_needed(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +17,18 @@ from controlplane.collect.kubernetes_following import Following
 from controlplane.collect.kubernetes_objects import PodSelection
 from controlplane.collect.scraper import Scraper
 from controlplane.collect.targets import Targets
+from controlplane.decide.guardrails.steady import Steady
 from controlplane.estimate.beliefs import estimate
 from controlplane.model.keys import ObjectRef, RoleName
 from controlplane.model.role import Bounds, Engine, GpuSpec, ModelSpec, RoleSpec
 from controlplane.model.sighting import WorkloadSighting
-from controlplane.model.workload import ScalerView
+from controlplane.model.workload import ScalerView, standing
 from controlplane.observe.assemble import History, assemble
 from controlplane.promql.catalogue import WANTED
 from tests import kube_objects as objects
+from tests.builders import a_calm_role
 from tests.collect.fake_http import Reply, fake_http
+from tests.decide.cases import a_case, least
 from tests.kube.reading import reading
 from tests.kube_cluster import Cluster
 from tests.kube_processes import until
@@ -111,6 +115,32 @@ def test_c14_a_rollout_and_pods_that_are_not_ready_are_seen(kube: Cluster, space
         assert seen.pods is not None and any(pod.ready_since is None for pod in seen.pods)
         kube.apply(objects.deployment(space, "worker", replicas=4))
         sees(source, lambda s: s.ready == 4 and s.rolling_out is False)
+
+
+def test_c14_while_a_machine_is_drained_nothing_is_taken_away(kube: Cluster, space: str) -> None:
+    spec = role(space, scaled_object=None, workload=ObjectRef("Deployment", space, "worker"))
+    kube.add_node(objects.node(space, {f"{space}/gpu": 8}))
+    kube.apply(objects.deployment(space, "worker", replicas=4, gpus=f"{space}/gpu"))
+    with contextlib.closing(
+        KubernetesSource(Following(reading(kube, "admin"), CLOCK), [spec], pods={}, clock=CLOCK)
+    ) as source:
+        assert verdict(sees(source, lambda s: s.ready == 4))
+        kube.admin.patch(f"/api/v1/nodes/{space}", {"spec": {"unschedulable": True}})
+        for pod in kube.admin.get(f"/api/v1/namespaces/{space}/pods")["items"][:2]:
+            name = pod["metadata"]["name"]
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"namespace": space, "name": name}}
+            kube.admin.ask("POST", f"/api/v1/namespaces/{space}/pods/{name}/eviction", eviction)
+        assert not verdict(sees(source, lambda s: s.ready == 2 and len(s.pods or ()) == 4))
+        kube.admin.patch(f"/api/v1/nodes/{space}", {"spec": {"unschedulable": False}})
+        assert verdict(sees(source, lambda s: s.ready == 4))
+    kube.admin.delete(f"/api/v1/nodes/{space}")
+
+
+def verdict(seen: WorkloadSighting) -> bool:
+    """Whether a replica may be taken away from a role that stands so."""
+    stands = standing(seen.scaler, seen.pods, seen.rolling_out)
+    view = replace(a_calm_role(), bounds=Bounds(min=2, max=8), standing=stands)
+    return Steady().check(a_case(least(3, 2), view)).passed
 
 
 def test_c15_pods_that_find_no_gpu_are_seen_with_the_schedulers_words(kube: Cluster, space: str) -> None:
