@@ -7,12 +7,14 @@ from random import Random
 from controlplane.simulate.autoscaler import SYNC, ScaledObject
 from controlplane.simulate.bystanders import seat
 from controlplane.simulate.deployment import Deployment, Phase, Pod, with_kv_cache_dtype
+from controlplane.simulate.flows import Call
+from controlplane.simulate.mood import Story
 from controlplane.simulate.nodes import Node
 from controlplane.simulate.relay import Relay
 from controlplane.simulate.replica import Replica, Request
 from controlplane.simulate.router import Router
 from controlplane.simulate.shape import GPUS, ClusterShape
-from controlplane.simulate.traffic import NETWORK, Call, Story, Traffic
+from controlplane.simulate.traffic import NETWORK, Traffic
 
 CONTROL = 1.0
 """Seconds between two looks of the Deployment controllers."""
@@ -96,7 +98,7 @@ class Fleet:
             call = self._relay.then(request)
             if call is None:
                 self.traffic.answered(request)
-                self.router.answered(role, request)
+                self.router.answered(request, self._relay.asked(role))
             else:
                 yield call
         engine.done.clear()

@@ -17,8 +17,8 @@ from controlplane.simulate.costs import (
     QWEN_32B_FP8_H100,
     StepCost,
 )
+from controlplane.simulate.mood import Mood
 from controlplane.simulate.shape import Bystander, ClusterShape, ColdStart, NodeShape, RoleShape
-from controlplane.simulate.traffic import Mood
 
 PRICES: Mapping[str, float] = {"h100-sxm-80gb": 3.20, "a100-pcie-80gb": 1.35, "l40-48gb": 1.00}
 """$ per GPU-hour."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from controlplane.simulate.flows import Call
 from controlplane.simulate.replica import Request
-from controlplane.simulate.traffic import Call
 
 
 class Relay:
@@ -11,6 +11,7 @@ class Relay:
 
     def __init__(self, split: Mapping[str, tuple[str, str]]) -> None:
         self._split = split
+        self._asked = {pool: role for role, pools in split.items() for pool in pools}
         self._answers: dict[Request, Call] = {}
         """Request for a prompt → the call to be made once it is read."""
 
@@ -37,6 +38,10 @@ class Relay:
         """The call that follows a prompt that has been read; ``None`` when the caller has its answer."""
         call = self._answers.pop(done, None)
         if call is not None:
-            call.request.transferred = True
+            call.request.reader = done
             call.request.arrived = done.finished
         return call
+
+    def asked(self, pool: str) -> str:
+        """The role that callers ask for when ``pool`` answers."""
+        return self._asked.get(pool, pool)

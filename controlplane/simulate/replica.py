@@ -34,8 +34,8 @@ class Request:
     prefix: int = 0
     """Tokens of the prompt that the session has sent or received before."""
     shared: int = 0
-    transferred: bool = False
-    """Another engine has computed the prompt: its KV cache arrives over the network."""
+    reader: "Request | None" = None
+    """The call by which another engine has read the prompt: its KV cache arrives over the network."""
     most: int = 4096
     """The caller's max_tokens."""
     arrived: float = 0.0
@@ -53,6 +53,16 @@ class Request:
     joined: int = -1
     """Step at which it joined the decoding batch; -1 while it does not decode."""
     blocks: int = 0
+
+    @property
+    def called(self) -> float:
+        """When its caller called; ``arrived`` is when this engine got it."""
+        return self.arrived if self.reader is None else self.reader.arrived
+
+    @property
+    def found(self) -> int:
+        """Tokens of the prompt that a prefix cache had; ``cached`` counts what came over the network, too."""
+        return self.cached if self.reader is None else self.reader.cached
 
 
 class Replica:
@@ -189,12 +199,12 @@ class Replica:
             self._cache.hit(request.session, request.prefix, request.kind, request.shared),
             (tokens - 1) // BLOCK * BLOCK,
         )
-        if request.transferred and request.generated == 0:
+        if request.reader is not None and request.generated == 0:
             hit = max(hit, (tokens - 1) // BLOCK * BLOCK)
         if request.admitted is None:
             request.admitted = self.clock
             request.cached = hit
-            if not request.transferred:
+            if request.reader is None:
                 self.tally.prefix_queries += tokens
                 self.tally.prefix_hits += hit
         self._cache.hold(request.session, request.kind)
@@ -214,7 +224,7 @@ class Replica:
             tally.ttft.add(self.clock - request.arrived)
             tally.prompt_tokens += request.prompt
             tally.cached_tokens += request.cached
-            tally.transferred_tokens += request.cached if request.transferred else 0
+            tally.transferred_tokens += 0 if request.reader is None else request.cached
         elif request.output:
             tally.itl.add(self.clock - request.last_token)
         request.last_token = self.clock

@@ -1,21 +1,20 @@
 """The router in front of the fleet, as LiteLLM 1.109 counts: teams and models, no session, no agent.
 
-Its dollars are its own price list times tokens, not what GPUs cost.
+Its dollars are its own price list times tokens, not what GPUs cost. Who wants to know of sessions and agents is told
+of each call.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
+from controlplane.simulate.answer import Answer, answer_to
 from controlplane.simulate.exposition import Page, bound_text, histogram_values, labels_text
 from controlplane.simulate.replica import Request
 from controlplane.simulate.tally import Histogram
 
 INPUT_PRICE, OUTPUT_PRICE = 0.6e-6, 2.4e-6
 """Dollars per token on its list."""
-TEAMS = (("team-a", "Team A"), ("team-b", "Team B"))
-LOOSE = ("team-c", "Team C")
-"""Whose agents run without a planner."""
 TTFT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80)
 SUM = "metric_total"
 
@@ -41,17 +40,24 @@ class Router:
     """Counts answered calls."""
 
     def __init__(self) -> None:
+        self.callbacks: list[Callable[[Answer], None]] = []
+        """Told of each answer."""
         self._used: dict[tuple[tuple[str, str], str], _Used] = {}
+        self._answers = 0
 
-    def answered(self, role: str, request: Request) -> None:
-        """A call to a role has its answer."""
-        used = self._used.setdefault((team_of(request.session), role), _Used())
+    def answered(self, request: Request, asked: str) -> None:
+        """A call for the role ``asked`` has its answer."""
+        self._answers += 1
+        answer = answer_to(request, asked, self._answers)
+        used = self._used.setdefault(((answer.team, answer.team_alias), asked), _Used())
         used.requests += 1
-        used.prompt += request.prompt
-        used.cached += request.cached
-        used.output += request.output
-        if request.output and request.first_token is not None:
-            used.ttft.add(request.first_token - request.arrived)
+        used.prompt += answer.prompt
+        used.cached += answer.cached
+        used.output += answer.output
+        if answer.output:
+            used.ttft.add(answer.first_token - answer.begun)
+        for tell in self.callbacks:
+            tell(answer)
 
     def page(self, in_flight: int, models: dict[str, str]) -> str:
         """Its metrics page. ``models``: role → address behind it."""
@@ -85,12 +91,6 @@ class Router:
             models = {label: f"{role}-1" if label == "model_id" else role for label in model_labels}
             yield {"api_key_alias": f"{team}-agents", "api_provider": "openai", "end_user": "None", "team": team,
                    "team_alias": alias, "user": "orchestrator-svc", **models}, used  # fmt: skip
-
-
-def team_of(session: str) -> tuple[str, str]:
-    """Whose session it is: by its number; agents without a planner are one team's."""
-    root = session.partition(".")[0]
-    return LOOSE if root.startswith("a") else TEAMS[int(root[1:]) % len(TEAMS)]
 
 
 def _deployments(page: Page, values: list[float], models: dict[str, str]) -> None:

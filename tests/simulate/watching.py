@@ -23,9 +23,9 @@ from controlplane.simulate.dcgm_page import dcgm_page
 from controlplane.simulate.deployment import Phase
 from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.kube_page import kube_page
+from controlplane.simulate.mood import Mood, Story
 from controlplane.simulate.shape import ClusterShape
 from controlplane.simulate.story import Steady
-from controlplane.simulate.traffic import Mood, Story
 from controlplane.simulate.vllm_page import VllmPage
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
