@@ -99,9 +99,12 @@ def turned_away(kube: kube_cluster.Cluster, space: str, account: str) -> Iterato
         {**api, "kind": "FlowSchema", "spec": flow},
     )
 
-    def sit() -> None:
-        with contextlib.suppress(RefusedError):
+    def seated() -> bool:
+        try:
             user.ask("PATCH", f"{path}?dryRun=All", {"spec": {"pollingInterval": 7}}, MERGE, timeout=60)
+        except RefusedError as refused:
+            return refused.status != 429  # the look beside us had the seat
+        return True
 
     def away() -> bool:
         try:
@@ -110,7 +113,7 @@ def turned_away(kube: kube_cluster.Cluster, space: str, account: str) -> Iterato
             return refused.status == 429
 
     with kube.paused("keda-webhooks"), ThreadPoolExecutor(1) as chair:
-        sitting = chair.submit(sit)
+        sitting = chair.submit(until, seated)
         until(lambda: away() or sitting.done(), within=9)
         assert not sitting.done(), "the webhook answered"
         yield
