@@ -61,12 +61,12 @@ def told(connection: Connection) -> datetime | None:
     return maybe_instant(connection.scalar(select(marks.at).where(marks.name == TOLD)))
 
 
-def end(database: Transactions, before: datetime, finish: Finish) -> int:
+def end(database: Transactions, before: datetime, finish: Finish, most_active: int = MOST_ACTIVE) -> int:
     """End what is idle, and what is too much; how many."""
     s = tables.sessions.c
     with database.read() as connection:
         newest = select(s.last).where(s.ended.is_(None)).order_by(s.last.desc())
-        beyond = connection.scalar(newest.offset(MOST_ACTIVE).limit(1))
+        beyond = connection.scalar(newest.offset(most_active).limit(1))
         due = max(micros(before), 0 if beyond is None else beyond + 1)
         idle = select(tables.sessions).where(s.ended.is_(None), s.last < due).order_by(s.last).limit(BITE)
         if connection.execute(idle.with_only_columns(s.last).limit(1)).first() is None:
