@@ -17,6 +17,7 @@ from controlplane.settings.roles import Role
 from controlplane.settings.scaling_checks import followers
 from controlplane.settings.schema import Settings
 from controlplane.settings.sections import HandsMode
+from controlplane.settings.served import shared_names
 from controlplane.settings.values import duration_text, nearest
 
 REMEMBERED = timedelta(minutes=40)
@@ -133,6 +134,19 @@ def _same_model(settings: Settings) -> Iterator[Wrong]:
         first.setdefault(model, name)
 
 
+def _names(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    yield from shared_names(settings.roles)
+
+
+def _tokens(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    sessions, file = settings.sessions, settings.serve.token_file
+    if sessions is not None and sessions.token_file is not None and sessions.token_file == file:
+        fix = "leave it out, or name a file of its own"
+        yield Wrong(
+            path=("sessions", "token_file"), what="this token opens everything: it is serve.token_file", fix=fix
+        )
+
+
 def _apply(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
     for name, role in settings.roles.items():
         if role.mode is Mode.APPLY and role.scaled_object is None:
@@ -199,9 +213,11 @@ CHECKS: tuple[Check, ...] = (
     _promises,
     _watched,
     _one_owner,
+    _names,
     _apply,
     _hands,
     _listens,
+    _tokens,
     _money,
     _retention,
     _shares,

@@ -143,6 +143,9 @@ class Role(Part):
     gpus: Gpus | None = None
     """The GPUs of one replica. Left out, nothing is said about money."""
 
+    served_as: tuple[Annotated[str, MODEL], ...] = ()
+    """Names by which callers ask for it: the router's model groups. By default its own name and its model's."""
+
     phase: Annotated[Phase, Choice(Phase)] = Phase.BOTH
     """What its replicas serve where prompt and answer are split: ``prefill``, ``decode``, or ``both`` (the default)."""
 

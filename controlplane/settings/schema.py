@@ -22,7 +22,8 @@ from controlplane.settings.part import As, Part
 from controlplane.settings.roles import Role
 from controlplane.settings.rules import Cost, Rules
 from controlplane.settings.scaling import Scaling
-from controlplane.settings.sections import Budget, Freeze, Hands, Serve, Sessions, Slack, Sources, Store
+from controlplane.settings.sections import Budget, Freeze, Hands, Serve, Slack, Sources, Store
+from controlplane.settings.sessions import Sessions
 from controlplane.settings.thinking import overridden, section_for, with_overrides
 from controlplane.settings.values import DOLLARS, Duration
 
@@ -97,7 +98,7 @@ class Settings(Part):
     """The pages and the API."""
 
     sessions: Sessions | None = None
-    """Runs of multi-agent tasks."""
+    """Runs of multi-agent tasks. Without it nobody hands in calls, and nothing is said about sessions."""
 
     alerts: Alerts = Alerts()
     """Who is told by Prometheus and Alertmanager, and when."""

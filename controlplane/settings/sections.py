@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 from controlplane.settings.calendar import CRON, TIMEZONE
 from controlplane.settings.names import LocalPath, StoreUrl, Text, Url
 from controlplane.settings.part import Part
-from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Number, Size, count
+from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Size, count
 
 _S, _D = timedelta(seconds=1), timedelta(days=1)
 
@@ -170,21 +170,3 @@ class Serve(Part):
 
     stop_file: Annotated[Path, LocalPath()] | None = None
     """While this file exists nothing is changed: a kill switch that needs no working service."""
-
-
-class SessionSource(StrEnum):
-    """Where sessions are seen."""
-
-    LITELLM = "litellm"
-    OTLP = "otlp"
-    LANGFUSE = "langfuse"
-
-
-class Sessions(Part):
-    """Runs of multi-agent tasks. Accepted and checked; used by a later release."""
-
-    source: Annotated[SessionSource, Choice(SessionSource)] = SessionSource.LITELLM
-    """Where sessions are seen. LiteLLM by default: the router knows every call."""
-
-    runaway_factor: Annotated[float, Number(at_least=1.5, at_most=1000, words="a factor", example="10")] = 10
-    """Tokens of a session over its usual that mean it runs away. 10: retries and long tasks reach 3 to 5."""
