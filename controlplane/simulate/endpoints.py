@@ -20,6 +20,7 @@ from controlplane.simulate.fleet import Fleet
 from controlplane.simulate.gitops import GitOpsFollower
 from controlplane.simulate.keda_page import keda_page
 from controlplane.simulate.kube_page import kube_page
+from controlplane.simulate.litellm import Callback
 from controlplane.simulate.loopback import HOST, Listener, Loopback
 from controlplane.simulate.vllm_page import VllmPage
 
@@ -46,6 +47,7 @@ class SimulatedFleet:
         self._targets_file = targets_file
         self._pages: dict[str, VllmPage] = {}
         self._written = ""
+        self._callbacks: list[Callback] = []
         self._listener = Listener(self._routes, port)
         self._loopback = Loopback("simulated-fleet", self, beat=BEAT)
 
@@ -61,6 +63,17 @@ class SimulatedFleet:
         """Stop listening; the fleet stands still."""
         self._loopback.stop()
 
+    def tell(self, url: str, *, retries: int = 0) -> Callback:
+        """From now on the router hands every call to whoever listens at ``url``, as LiteLLM does.
+
+        Returns:
+            What became of the calls; a receiver that is absent or refuses costs calls, nothing else.
+        """
+        callback = Callback(url, self.fleet.start, retries=retries)
+        self.fleet.router.callbacks.append(callback.add)
+        self._callbacks.append(callback)
+        return callback
+
     @property
     def port(self) -> int:
         """The port it listens on, once started."""
@@ -74,11 +87,15 @@ class SimulatedFleet:
     async def beat(self) -> bool:
         """Let time pass."""
         self._move()
+        for callback in self._callbacks:
+            callback.flush(self.fleet.now)
         return True
 
     async def close(self) -> None:
         """Stop listening."""
         await self._listener.close()
+        for callback in self._callbacks:
+            await callback.close()
 
     def _routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/dcgm/{node}/metrics", self._page(self._dcgm))

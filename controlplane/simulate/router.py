@@ -10,11 +10,10 @@ from math import inf
 
 from controlplane.simulate.answer import Answer, answer_to
 from controlplane.simulate.exposition import Page, bound_text, histogram_values, labels_text
+from controlplane.simulate.litellm_payload import INPUT_PRICE, OUTPUT_PRICE
 from controlplane.simulate.replica import Request
 from controlplane.simulate.tally import Histogram
 
-INPUT_PRICE, OUTPUT_PRICE = 0.6e-6, 2.4e-6
-"""Dollars per token on its list."""
 TTFT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80)
 SUM = "metric_total"
 
