@@ -96,7 +96,7 @@ def _lost(name: str, rng: Random) -> Flow:
     """It reads long pages, its context grows with each; when it is full it forgets all but a summary and goes on."""
     context = 2200
     for _ in range(240):
-        news, output = around(rng, 2500), around(rng, 250)
+        news, output = around(rng, 4000), around(rng, 300)
         yield Call("worker", _step(name, "worker", system=2200, context=context, news=news, output=output))
         context += news + output
         if context > 27_000:

@@ -5,13 +5,16 @@ from datetime import timedelta
 from math import cos, pi, sin
 
 from controlplane.simulate.costs import ENCODER_600M_L40, LLAMA_8B_A100, LLAMA_70B_FP8_2XH100
-from controlplane.simulate.mood import Mood
+from controlplane.simulate.mood import Mood, Runaway
 from controlplane.simulate.shape import ClusterShape, ColdStart, NodeShape, RoleShape
+
+MOMENT = timedelta(seconds=15)
+"""Long enough for one session to get out of hand, too short for a second one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStory:
-    """Calm, then long documents on the planner, and two crowds of agents on the workers.
+    """Calm, then long documents on the planner, an agent that is lost, and two crowds of agents on the workers.
 
     All instants count from the opening, when somebody begins to look; before it the fleet has run for a while.
     """
@@ -21,6 +24,8 @@ class DemoStory:
     """From here on each session brings long documents: the planner's KV cache is too small for them."""
     documents: int = 7000
     """Tokens of them, per session."""
+    lost_at: timedelta = timedelta(minutes=2)
+    """From here on an agent of one session calls again and again."""
     crowds: tuple[tuple[timedelta, timedelta, float], ...] = (
         (timedelta(minutes=6), timedelta(minutes=15), 100.0),
         (timedelta(minutes=28), timedelta(minutes=42), 190.0),
@@ -39,6 +44,8 @@ class DemoStory:
         since = timedelta(seconds=at) - self.opening
         if since >= self.documents_at:
             mood = replace(mood, documents=self.documents)
+        if self.lost_at <= since < self.lost_at + MOMENT:
+            mood = replace(mood, runaway=Runaway.LOOP)
         for begin, end, agents in self.crowds:
             if begin <= since < end:
                 mood = replace(mood, loose_agents_per_minute=agents)
@@ -50,6 +57,7 @@ class DemoStory:
         """What will happen and when, for people."""
         return (
             (self.documents_at, "planner: long documents fill the KV cache; requests queue, some are thrown out"),
+            (self.lost_at, "sessions: an agent is lost and calls again and again; soon ten times what is usual"),
             (self.crowds[0][0], "worker: a crowd of agents; the autoscaler starts replicas"),
             (self.crowds[1][0], "worker: the crowd is back, and the volume with the weights is slow: a late start"),
             (timedelta(minutes=30), "embedder: seen idle for 30 minutes, with what it costs"),
