@@ -6,7 +6,7 @@ job that has ended is still in kube-state-metrics with what it had asked for.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from controlplane.simulate.costs import (
     QWEN_32B_FP8_H100,
     StepCost,
 )
-from controlplane.simulate.mood import Mood
+from controlplane.simulate.mood import MOMENT, Mood, Runaway
 from controlplane.simulate.shape import Bystander, ClusterShape, ColdStart, NodeShape, RoleShape
 
 PRICES: Mapping[str, float] = {"h100-sxm-80gb": 3.20, "a100-pcie-80gb": 1.35, "l40-48gb": 1.00}
@@ -62,18 +62,24 @@ def mixed_cluster(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixedStory:
-    """Nothing happens but work: what there is to see is where the money goes."""
+    """Nothing happens but work, and now and then a session that starts sixty agents at once: who pays for them?"""
 
     opening: timedelta = timedelta(minutes=10)
     """How long it has run before somebody looks."""
+    storms: timedelta = timedelta(minutes=10)
+    """From the opening on, so often a session starts far too many agents."""
 
-    def mood(self, at: float) -> Mood:  # noqa: ARG002 - the port's signature
-        """Always the same."""
+    def mood(self, at: float) -> Mood:
+        """Always the same, but for the storms."""
+        since = timedelta(seconds=at) - self.opening
+        if since >= timedelta(0) and since % self.storms < MOMENT:
+            return replace(BUSY, runaway=Runaway.STORM)
         return BUSY
 
     def told(self) -> tuple[tuple[timedelta, str], ...]:
         """What will be seen and when, for people."""
         return (
+            (timedelta(0), "sessions: one starts more than sixty agents at once; another every ten minutes"),
             (timedelta(minutes=1), "prefill and decode share the planner's calls; embedder and reranker hold slices"),
             (timedelta(minutes=1), "a notebook holds an A100; a slice and an L40 belong to nobody"),
             (timedelta(minutes=30), "coder: seen idle for 30 minutes, with what it costs"),

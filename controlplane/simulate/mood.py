@@ -1,8 +1,12 @@
 """How the simulated world behaves at a moment: how many sessions and agents start, and what goes wrong with them."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
+
+MOMENT = timedelta(seconds=15)
+"""Long enough for one session to get out of hand, too short for a second one."""
 
 
 class Runaway(StrEnum):

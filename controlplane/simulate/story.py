@@ -5,11 +5,8 @@ from datetime import timedelta
 from math import cos, pi, sin
 
 from controlplane.simulate.costs import ENCODER_600M_L40, LLAMA_8B_A100, LLAMA_70B_FP8_2XH100
-from controlplane.simulate.mood import Mood, Runaway
+from controlplane.simulate.mood import MOMENT, Mood, Runaway
 from controlplane.simulate.shape import ClusterShape, ColdStart, NodeShape, RoleShape
-
-MOMENT = timedelta(seconds=15)
-"""Long enough for one session to get out of hand, too short for a second one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
