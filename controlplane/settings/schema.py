@@ -12,6 +12,9 @@ from controlplane.decide.guardrails import DEFAULT_GUARDRAILS, FreezeWindow
 from controlplane.decide.guardrails import Freeze as FreezeGuardrail
 from controlplane.decide.law import ScalingLaw
 from controlplane.detect import DEFAULT_DETECTORS, Detector
+from controlplane.loop.sessions import SessionRules, served_by
+from controlplane.model.keys import RoleName
+from controlplane.model.money import TokenKind
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
 from controlplane.settings.alerts import Alerts
@@ -123,6 +126,25 @@ class Settings(Part):
     def scaling_law(self) -> ScalingLaw:
         """The scaling law with the file's settings."""
         return overridden(ScalingLaw(), self.scaling.law)
+
+    def session_rules(self) -> SessionRules | None:
+        """How calls of sessions are understood; ``None`` when the file names nobody who tells of them."""
+        told, weights = self.sessions, self.cost.weights
+        if told is None:
+            return None
+        names = {RoleName(name): role.served_as for name, role in self.roles.items()}
+        return SessionRules(
+            served=served_by(self.role_specs(), names),
+            weights={
+                TokenKind.PROMPT: weights.prompt,
+                TokenKind.CACHED: weights.cached,
+                TokenKind.OUTPUT: weights.output,
+            },
+            runaway_factor=told.runaway_factor,
+            budget_dollars=told.budget_dollars,
+            idle_after=told.idle_after,
+            source=told.source,
+        )
 
     def _frozen(self, guardrail: Guardrail) -> Guardrail:
         """The freeze guardrail gets its windows from ``freeze``."""

@@ -45,7 +45,7 @@ class Sessions(Part):
     ) = Field(default=None, examples=["20"])
     """Dollars one session may cost. No limit by default: what a task is worth is yours to say."""
 
-    idle_after: Annotated[timedelta, Duration(timedelta(minutes=1), timedelta(days=1))] = timedelta(minutes=15)
+    idle_after: Annotated[timedelta, Duration(timedelta(seconds=10), timedelta(days=1))] = timedelta(minutes=15)
     """A session without a call for this long has finished. 15 m: agents pause for tools and people, seldom longer."""
 
     token_file: Annotated[Path, LocalPath()] | None = None
