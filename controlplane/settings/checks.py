@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator
 from datetime import timedelta
 
-from controlplane.model.role import Mode
+from controlplane.model.role import Mode, Phase
 from controlplane.model.units import Unit
 from controlplane.settings.document import Wrong
 from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
@@ -17,7 +17,6 @@ from controlplane.settings.roles import Role
 from controlplane.settings.scaling_checks import followers
 from controlplane.settings.schema import Settings
 from controlplane.settings.sections import HandsMode
-from controlplane.settings.served import shared_names
 from controlplane.settings.values import duration_text, nearest
 
 REMEMBERED = timedelta(minutes=40)
@@ -135,7 +134,21 @@ def _same_model(settings: Settings) -> Iterator[Wrong]:
 
 
 def _names(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
-    yield from shared_names(settings.roles)
+    """A name two roles are asked for by: nobody could say which of them served a call."""
+    roles = settings.roles
+    first = {owner: owner for owner, role in roles.items() if not role.served_as}
+    for owner, role in roles.items():
+        for at, name in enumerate(role.served_as):
+            other = first.setdefault(name, owner)
+            if other != owner and not _two_halves(role, roles[other]):
+                said = "is the name" if name == other else "is also a name"
+                path = ("roles", owner, "served_as", at)
+                yield Wrong(path=path, what=f"{name} {said} of role {other}", fix="give each role its own names")
+
+
+def _two_halves(one: Role, other: Role) -> bool:
+    """A pool for prompts and a pool for answers of one model serve each call together."""
+    return one.model.name == other.model.name and {one.phase, other.phase} == {Phase.PREFILL, Phase.DECODE}
 
 
 def _tokens(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
