@@ -178,9 +178,9 @@ def _server(served: Served | None, kind: TokenKind) -> RoleName | None:
 
 
 def _limit(session: Session, terms: Terms) -> float | None:
-    """Weighted tokens it may take; ``None`` while nobody knows what is usual."""
+    """Weighted tokens it may take; ``None`` while nobody knows what is usual, or it is nothing."""
     usual = terms.usual.get(session.role)
-    return None if usual is None else terms.runaway_factor * usual.weighted
+    return terms.runaway_factor * usual.weighted if usual is not None and usual.weighted > 0 else None
 
 
 def _credit(agents: dict[str, AgentUse], call: Call, weighted: float) -> None:

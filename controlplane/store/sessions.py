@@ -28,6 +28,9 @@ TOLD = "sessions told"
 MOST_ACTIVE = 20_000
 """Sessions followed at once; those without a call for longest are ended beyond it."""
 
+MOST_ENDED = 5000
+"""Sessions ended at one tick, about a second's work; the others at the next."""
+
 BITE = 500
 """Keys asked for in one statement, and sessions ended in one transaction."""
 
@@ -72,13 +75,14 @@ def end(database: Transactions, before: datetime, finish: Finish, most_active: i
         if connection.execute(idle.with_only_columns(s.last).limit(1)).first() is None:
             return 0
     ended = 0
-    while True:
+    while ended < MOST_ENDED:
         with database.write() as connection:
             sessions = [session_of(row) for row in connection.execute(idle)]
             _keep(connection, finish(sessions))
         ended += len(sessions)
         if len(sessions) < BITE:
-            return ended
+            break
+    return ended
 
 
 def _not_told(connection: Connection, calls: Iterable[Call]) -> dict[int, Call]:

@@ -195,6 +195,7 @@ def test_over_its_allowance_since_the_call_that_went_over_it_and_counted_once() 
         pytest.param(some_terms(), False, id="nothing is usual yet, no budget"),
         pytest.param(some_terms(usual=USUAL), False, id="less than ten times what is usual"),
         pytest.param(some_terms(usual={WORKER: Usual(sessions=20, weighted=1, calls=1)}), False, id="another role's"),
+        pytest.param(some_terms(usual={PLANNER: Usual(sessions=20, weighted=0, calls=1)}), False, id="usually nothing"),
         pytest.param(some_terms(usual=USUAL, runaway_factor=1.5), True, id="over a smaller factor"),
         pytest.param(some_terms(budget_dollars=1.0), False, id="within its budget"),
         pytest.param(some_terms(budget_dollars=100 * PRICE), True, id="over its budget"),
