@@ -1,6 +1,6 @@
 """All of fleet.yaml, as one frozen value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, NamedTuple
@@ -15,7 +15,6 @@ from controlplane.detect import DEFAULT_DETECTORS, Detector
 from controlplane.loop.sessions import SessionRules, served_by
 from controlplane.model.keys import RoleName
 from controlplane.model.money import TokenKind
-from controlplane.model.keys import RoleName
 from controlplane.model.role import RoleSpec
 from controlplane.recommend import DEFAULT_RECOMMENDERS, Recommender
 from controlplane.settings.alerts import Alerts
@@ -115,10 +114,6 @@ class Settings(Part):
     def role_specs(self) -> tuple[RoleSpec, ...]:
         """The roles as the walk knows them, in the file's order."""
         return tuple(role.spec(name, self.prices) for name, role in self.roles.items())
-
-    def names(self) -> Mapping[RoleName, Sequence[str]]:
-        """By which names callers ask for a role, where ``served_as`` says so."""
-        return {RoleName(name): role.served_as for name, role in self.roles.items() if role.served_as}
 
     def policy_parts(self) -> PolicyParts:
         """Detectors, recommenders and guardrails with the file's settings."""
