@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ from controlplane.settings.load import load
 from controlplane.simulate.declared import PRICES, fleet_yaml
 from controlplane.simulate.endpoints import SimulatedFleet
 from controlplane.simulate.fleet import Fleet
+from controlplane.simulate.litellm import Callback
 from controlplane.simulate.mixed import PRICES as MIXED_PRICES
 from controlplane.simulate.mixed import MixedStory, mixed_cluster
 from controlplane.simulate.shape import ClusterShape
@@ -93,8 +94,14 @@ def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
             timer = threading.Timer(limit, service.stop)
             timer.daemon = True
             timer.start()
-        service.serve(ready=lambda url: _open(args, story, file, url))
-        _sum_up(service, simulated)
+        told: list[Callback] = []
+
+        def ready(url: str) -> None:
+            told.append(simulated.tell(f"{url.rstrip('/')}/ingest/litellm"))
+            _open(args, story, file, url)
+
+        service.serve(ready=ready)
+        _sum_up(service, simulated, told)
     finally:
         if timer is not None:
             timer.cancel()
@@ -121,8 +128,11 @@ def _open(args: argparse.Namespace, story: Telling, file: Path, url: str) -> Non
         opener.start()
 
 
-def _sum_up(service: Service, simulated: SimulatedFleet) -> None:
+def _sum_up(service: Service, simulated: SimulatedFleet, told: Sequence[Callback]) -> None:
     console = screen()
+    for callback in told:
+        lost = f", {callback.lost} lost" if callback.lost else ""
+        console.print(f"\nThe router told of {callback.delivered} calls{lost}.")
     findings, recommendations = service.ledger.findings(), service.ledger.recommendations()
     console.print(f"\n{len(findings)} findings:")
     for found in reversed(findings):

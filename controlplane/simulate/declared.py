@@ -43,7 +43,10 @@ def fleet_yaml(
         "prices": dict(prices),
         "sources": {"targets_file": str(targets_file), "scrape_interval": "15s"},
         "tick": "15s",
-        "roles": {role.name: _role(role, modes.get(role.name, "propose")) for role in cluster.roles},
+        "roles": {
+            role.name: _role(role, modes.get(role.name, "propose")) | _asked_as(role, cluster) for role in cluster.roles
+        },
+        "sessions": {"source": "litellm", "idle_after": "5m"},  # agents here never pause for longer
         "hands": {"mode": "gitops", "directory": str(patches)},
         "budget": {"dollars_per_hour": 25},
         "guardrails": {"learning": {"span": "0s"}},  # a demo has no week to watch first
@@ -51,6 +54,12 @@ def fleet_yaml(
         "serve": {"host": "127.0.0.1", "port": port},
     }
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
+
+
+def _asked_as(role: RoleShape, cluster: ClusterShape) -> dict[str, Any]:
+    """The name callers use where it is not the role's own."""
+    names = [asked for asked, pools in cluster.split.items() if role.name in pools]
+    return {"served_as": names} if names else {}
 
 
 def _role(role: RoleShape, mode: str) -> dict[str, Any]:

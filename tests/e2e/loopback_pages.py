@@ -16,10 +16,10 @@ class Pages:
     url: str = ""
     series: dict[str, float] = field(default_factory=dict)
     """Series → value, served at ``/metrics``."""
-    received: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    received: list[tuple[str, Any]] = field(default_factory=list)
     """(path, JSON) in the order of arrival."""
 
-    def at(self, path: str) -> list[dict[str, Any]]:
+    def at(self, path: str) -> list[Any]:
         """What arrived at one path."""
         return [body for where, body in list(self.received) if where == path]
 

@@ -16,6 +16,7 @@ from controlplane.model.page import Job
 from controlplane.simulate.deployment import Phase
 from controlplane.simulate.endpoints import SimulatedFleet
 from controlplane.simulate.story import reference_cluster
+from tests.e2e.loopback_pages import serving
 from tests.simulate.hand_clock import HandClock, until
 from tests.simulate.watching import a_fleet
 
@@ -110,3 +111,27 @@ def test_after_stop_nobody_listens(clock: HandClock, tmp_path: Path):
     simulated.stop()
     with pytest.raises(urllib.error.URLError):
         get(simulated, "/ksm/metrics")
+
+
+def test_whoever_wants_to_know_is_told_of_every_call(simulated: SimulatedFleet, clock: HandClock):
+    with serving() as receiver:
+        simulated.fleet.advance(clock.at + timedelta(minutes=1))
+        before = len(receiver.received)
+        callback = simulated.tell(f"{receiver.url}/ingest/litellm")
+        clock.at += timedelta(minutes=4)
+        until(lambda: callback.delivered > 50)
+        told = [call for batch in receiver.at("/ingest/litellm") for call in batch]
+    assert before == 0, "what happened before is nobody's business"
+    assert len(told) == callback.delivered
+    assert len({call["litellm_call_id"] for call in told}) == len(told)
+    assert all(call["endTime"] >= clock.at.timestamp() - 180 for call in told)
+
+
+def test_a_receiver_that_is_gone_stops_nothing(simulated: SimulatedFleet, clock: HandClock):
+    with serving() as receiver:
+        url = receiver.url
+    callback = simulated.tell(url)
+    clock.at += timedelta(minutes=4)
+    until(lambda: callback.lost > 0)
+    until(lambda: simulated.fleet.now == clock.at)
+    assert get(simulated, "/ksm/metrics")[0]
