@@ -1,7 +1,10 @@
 """Agents and sessions: how wide they fan out, what a session costs, and what each team asks of the router.
 
-Session ids never become labels: they are unbounded. The sessions themselves are on the control plane's own pages.
+A session belongs to the role it began at, its tokens and dollars to the roles that served them. Session ids never
+become labels: they are unbounded. The sessions themselves are on the control plane's own pages.
 """
+
+from dataclasses import replace
 
 from controlplane.generate.dashboards.asked import (
     ANNOTATIONS,
@@ -20,12 +23,15 @@ from controlplane.generate.dashboards.charts import (
     table,
     text,
 )
-from controlplane.generate.dashboards.cost import NO_SESSIONS, SPEND
+from controlplane.generate.dashboards.cost import SPEND, no_sessions
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Key, Panel, Query, Row, State, Variable
 from controlplane.promql import exported as ours
 from controlplane.promql.expr import Match, call, select
 from controlplane.settings.schema import Settings
 
+ANY = ".*"
+VARIABLES = tuple(replace(v, all_of=ANY) if v.label in ("model", "role") else v for v in FLEET_VARIABLES)
+"""What none of our roles serves has neither role nor model, and is meant by "All" too."""
 TENANT = Variable(label="tenant", title="Tenant", query=ours.SESSIONS_ACTIVE.name)
 ROUTER = Variable(label="job", name="router", title="Router's scrape job", query="litellm_in_flight_requests")
 """LiteLLM's series carry teams and models, but nothing of this fleet: which router is meant is for a person to say."""
@@ -41,7 +47,7 @@ def agents_board(settings: Settings) -> Board:
         words="Agents use many times the tokens of a chat, and one that runs away uses many times that. Sums over "
         "sessions come from the control plane, teams' accounts from the LiteLLM router.",
         rows=(_sessions(settings), _tenants(settings), _router()),
-        variables=(*FLEET_VARIABLES, TENANT, ROUTER),
+        variables=(*VARIABLES, TENANT, ROUTER),
         annotations=ANNOTATIONS,
     )
 
@@ -50,16 +56,22 @@ def _of_tenant(name: str, *matches: Match, window: str = "") -> str:
     return asked(name, *matches, also=("tenant",), window=window)
 
 
+def _of_anyone(name: str) -> str:
+    """Of a tenant, whichever roles are chosen: where a session began and who served its tokens are two things."""
+    return asked(name, only=(), also=("tenant",), window=RATE)
+
+
 def _quantile(q: str, metric: ours.Exported) -> str:
     buckets = f"rate({_of_tenant(f'{metric.name}_bucket', window=RATE)})"
     return f"histogram_quantile({q}, {by('le role', 'sum', buckets)})"
 
 
 def _sessions(settings: Settings) -> Row:
-    fanout = settings.alerts.limits.fanout
+    fanout, quiet = settings.alerts.limits.fanout, no_sessions(settings)
     breaches = f"increase({_of_tenant(ours.SESSION_BUDGET_EXCEEDED.name, window='$__range')})"
-    finished = f"sum(rate({_of_tenant(f'{ours.SESSION_SPEND.name}_count', window=RATE)}))"
-    tokens = f"sum(rate({_of_tenant(ours.SESSION_TOKENS.name, window=RATE)}))"
+    finished = f"sum(rate({_of_anyone(f'{ours.SESSION_FANOUT.name}_count')}))"
+    tokens = f"sum(rate({_of_anyone(ours.SESSION_TOKENS.name)}))"
+    priced = f"sum(rate({_of_tenant(f'{ours.SESSION_SPEND.name}_count', window=RATE)}))"
     spent = f"sum(rate({_of_tenant(f'{ours.SESSION_SPEND.name}_sum', window=RATE)}))"
     return Row(
         title="Sessions",
@@ -68,49 +80,49 @@ def _sessions(settings: Settings) -> Row:
                 "Active sessions",
                 f"sum({_of_tenant(ours.SESSIONS_ACTIVE.name)})",
                 "short",
-                "Sessions that made a call lately.",
+                "Sessions that have not finished: they made a call lately (fleet.yaml: sessions.idle_after).",
                 width=6,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             number(
                 "Widest fan-out",
                 f"max({_of_tenant(ours.SESSION_FANOUT_MAX.name)})",
                 "short",
-                "Calls in flight at once of the widest active session; coloured where the alert fires.",
+                "Most calls in flight at once, in two minutes, of any active session; coloured where the alert fires.",
                 steps=above(fanout),
                 width=6,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             number(
                 "Tokens per session",
                 ratio(tokens, finished),
                 "short",
-                "Tokens used by sessions per session that finished.",
+                "Tokens that sessions used, of all roles, per session that finished.",
                 width=6,
                 nothing=NO_TRAFFIC,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             number(
-                "Over their budget",
+                "Over their allowance",
                 f"sum({breaches})",
                 "short",
-                "Sessions in the chosen time that spent more than they were allowed.",
+                f"Sessions in the chosen time that spent {_allowed(settings)}.",
                 steps=above(1, FAIR),
                 decimals=0,
                 width=6,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             Panel(
                 title="Active sessions by role",
-                words="Sessions that made a call lately.",
+                words="Sessions that made a call lately, by the role they began at: they add up to all of them.",
                 stacked=True,
                 queries=(Query(expr=by("role", "sum", _of_tenant(ours.SESSIONS_ACTIVE.name)), legend="{{role}}"),),
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             Panel(
                 title="Fan-out",
-                words="Most calls in flight at once: half and nearly all of the finished sessions, and the widest "
-                "active one. The line is where the alert fires.",
+                words="Most calls in flight at once, to whichever roles: half and nearly all of the finished sessions "
+                "that began at a role, and the widest active one. The line is where the alert fires.",
                 limit=fanout,
                 queries=(
                     Query(expr=_quantile("0.5", ours.SESSION_FANOUT), legend="{{role}} p50"),
@@ -122,38 +134,50 @@ def _sessions(settings: Settings) -> Row:
                     ),
                 ),
                 nothing=NO_TRAFFIC,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             Panel(
                 title="Dollars per session",
-                words="Of half, of nearly all, and the mean of the sessions that finished.",
+                words="What sessions that finished cost at all the roles they used, by the role they began at: half "
+                "of them, nearly all, and the mean. Without those whose price was not known when they finished.",
                 unit=DOLLARS,
                 queries=(
                     Query(expr=_quantile("0.5", ours.SESSION_SPEND), legend="{{role}} p50"),
                     Query(expr=_quantile("0.99", ours.SESSION_SPEND), legend="{{role}} p99"),
-                    Query(expr=ratio(spent, finished), legend="mean", promise=True),
+                    Query(expr=ratio(spent, priced), legend="mean", promise=True),
                 ),
                 nothing=NO_TRAFFIC,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
         ),
     )
 
 
+def _allowed(settings: Settings) -> str:
+    """What a session may take, in words."""
+    if settings.sessions is None:
+        return "more than they were allowed"
+    dollars = settings.sessions.budget_dollars
+    limit = "" if dollars is None else f"more than ${dollars:g}, or "
+    return f"{limit}more than {settings.sessions.runaway_factor:g} times the tokens that are usual where they began"
+
+
 def _tenants(settings: Settings) -> Row:
+    quiet = no_sessions(settings)
     breaches = f"increase({_of_tenant(ours.SESSION_BUDGET_EXCEEDED.name, window=RATE)})"
     pages = settings.serve.public_url
-    where = f"[sessions over their limits]({pages}/sessions)" if pages else "the control plane's page *Sessions*"
+    where = f"[sessions]({pages}/sessions)" if pages else "the control plane's page *Sessions*"
     return Row(
         title="Tenants",
         panels=(
             Panel(
                 title="Spend by tenant and role",
-                words="What their tokens cost at the model's weighted price of the last hour.",
+                words="What their tokens cost at the model's weighted price of the last hour; the role is whose "
+                "GPUs served them.",
                 unit=DOLLARS,
                 stacked=True,
                 queries=(Query(expr=by("tenant role", "sum", _of_tenant(SPEND)), legend="{{tenant}} {{role}}"),),
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             Panel(
                 title="Tokens by kind",
@@ -161,19 +185,19 @@ def _tenants(settings: Settings) -> Row:
                 unit=TOKENS,
                 stacked=True,
                 queries=(Query(expr=by("kind", "sum", _of_tenant("llm_tenant:tokens:rate5m")), legend="{{kind}}"),),
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             Panel(
-                title="Sessions over their budget",
-                words="Sessions that spent more than they were allowed.",
+                title="Sessions over their allowance",
+                words=f"Sessions that spent {_allowed(settings)}.",
                 stacked=True,
                 queries=(Query(expr=by("tenant", "sum", breaches), legend="{{tenant}}"),),
-                quiet=NO_SESSIONS,
+                quiet=quiet,
             ),
             text(
                 "Which sessions",
                 "Where single sessions are shown.",
-                f"One session by name, its tree of calls and what stopped it: {where}. Session ids never become labels "
+                f"One session by name, its agents and what each of them took: {where}. Session ids never become labels "
                 "in Prometheus.",
                 width=24,
                 height=3,

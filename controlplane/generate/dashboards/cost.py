@@ -23,7 +23,13 @@ from controlplane.promql import exported as ours
 from controlplane.settings.schema import Settings
 
 SPEND = "llm_tenant:session_spend_dollars_per_hour:sum"
-NO_SESSIONS = "no source of sessions is read (fleet.yaml: sessions)"
+
+
+def no_sessions(settings: Settings) -> str:
+    """Why nothing is shown of sessions."""
+    if settings.sessions is None:
+        return "no source of sessions is read (fleet.yaml: sessions)"
+    return f"{settings.sessions.source} told of no call (docs/sessions.md)"
 
 
 def cost_board(settings: Settings) -> Board:
@@ -33,7 +39,7 @@ def cost_board(settings: Settings) -> Board:
         title=f"{settings.fleet} · Cost and unit economics",
         words="Where every dollar goes, what a token costs, what is saved and who spends it. Months are in the control "
         "plane's ledger, which integrates every tick at its own price; this page is for days.",
-        rows=(_bill(settings), price_row(settings), _savings(), _tenants()),
+        rows=(_bill(settings), price_row(settings), _savings(), _tenants(settings)),
         variables=FLEET_VARIABLES,
         annotations=ANNOTATIONS,
     )
@@ -167,7 +173,8 @@ def _savings() -> Row:
     )
 
 
-def _tenants() -> Row:
+def _tenants(settings: Settings) -> Row:
+    quiet = no_sessions(settings)
     return Row(
         title="Tenants",
         panels=(
@@ -176,15 +183,15 @@ def _tenants() -> Row:
                 words="What the tokens of a tenant's sessions cost at their model's weighted price of the last hour.",
                 unit=DOLLARS,
                 stacked=True,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
                 queries=(Query(expr=by("tenant", "sum", asked(SPEND)), legend="{{tenant}}"),),
             ),
             Panel(
                 title="Tenants' spend by role",
-                words="The same by role: which part of their agents it is.",
+                words="The same by the role whose GPUs served them: which part of their agents it is.",
                 unit=DOLLARS,
                 stacked=True,
-                quiet=NO_SESSIONS,
+                quiet=quiet,
                 queries=(Query(expr=by("role", "sum", asked(SPEND)), legend="{{role}}"),),
             ),
             Panel(
@@ -193,14 +200,14 @@ def _tenants() -> Row:
                 unit=DOLLARS,
                 kind=Kind.BARGAUGE,
                 steps=(Step(GOOD),),
-                quiet=NO_SESSIONS,
+                quiet=quiet,
                 queries=(Query(expr=f"topk(10, {by('tenant', 'sum', asked(SPEND))})", legend="{{tenant}}"),),
                 links=(Link("Agents", address("llm-agents", tenant="${__field.labels.tenant}")),),
             ),
             text(
                 "What is not here",
                 "What these numbers leave out.",
-                "Tokens outside sessions have no tenant; the router's own accounting of teams is on *Agents and "
+                "Calls that nobody told us of have no tenant; the router's own accounting of teams is on *Agents and "
                 "sessions*, at its list prices. Nothing here knows the cost of people, networks or disks.",
                 width=24,
                 height=3,

@@ -11,6 +11,7 @@ from controlplane.generate.dashboards.asked import (
     foreign,
 )
 from controlplane.generate.dashboards.charts import BAD, FAIR, GOOD, above, number, table
+from controlplane.generate.dashboards.cost import no_sessions
 from controlplane.generate.dashboards.panel import Board, Key, Kind, Panel, Query, Row, State
 from controlplane.generate.dashboards.scaling import of_ours, scaled_objects
 from controlplane.promql import exported as ours
@@ -310,7 +311,7 @@ def _coverage(settings: Settings) -> Row:
             ),
             Panel(
                 title="Recorded series by level",
-                quiet="no source of sessions is read (fleet.yaml: sessions)",
+                quiet=no_sessions(settings),
                 words="How many series our rules record: what they cost Prometheus. Histograms are most of them "
                 "(fleet.yaml: rules.pod_buckets).",
                 stacked=True,
