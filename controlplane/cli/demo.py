@@ -97,7 +97,9 @@ def _show(args: argparse.Namespace, folder: Path, limit: float | None) -> int:
         told: list[Callback] = []
 
         def ready(url: str) -> None:
-            told.append(simulated.tell(f"{url.rstrip('/')}/ingest/litellm"))
+            callback = Callback(f"{url.rstrip('/')}/ingest/litellm", fleet.start)
+            simulated.tell(callback)
+            told.append(callback)
             _open(args, story, file, url)
 
         service.serve(ready=ready)

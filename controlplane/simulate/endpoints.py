@@ -63,16 +63,10 @@ class SimulatedFleet:
         """Stop listening; the fleet stands still."""
         self._loopback.stop()
 
-    def tell(self, url: str, *, retries: int = 0) -> Callback:
-        """From now on the router hands every call to whoever listens at ``url``, as LiteLLM does.
-
-        Returns:
-            What became of the calls; a receiver that is absent or refuses costs calls, nothing else.
-        """
-        callback = Callback(url, self.fleet.start, retries=retries)
-        self.fleet.router.callbacks.append(callback.add)
+    def tell(self, callback: Callback) -> None:
+        """From now on the router tells of every call. A receiver that is absent costs calls, nothing else."""
         self._callbacks.append(callback)
-        return callback
+        self.fleet.router.callbacks.append(callback.add)
 
     @property
     def port(self) -> int:

@@ -29,7 +29,7 @@ HEADERS = {"Content-Type": "application/json", "User-Agent": "litellm/1.109.1"}
 
 
 class Callback:
-    """Calls on their way to one receiver. To be used from one event loop."""
+    """Calls on their way to one receiver. Used from one event loop; its counts may be read from anywhere."""
 
     def __init__(self, url: str, start: datetime, *, retries: int = 0, first_delay: float = 1.0) -> None:
         """Tell ``url`` of calls.

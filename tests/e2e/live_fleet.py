@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,11 +27,12 @@ from aiohttp import web
 from controlplane.clock import SystemClock
 from controlplane.generate.output import files
 from controlplane.settings.load import load_with_lines
+from controlplane.simulate.answer import Answer
 from controlplane.simulate.declared import fleet_yaml
 from controlplane.simulate.endpoints import SimulatedFleet
 from controlplane.simulate.fleet import Fleet
-from controlplane.simulate.mixed import BUSY, PRICES, mixed_cluster
-from controlplane.simulate.story import Steady
+from controlplane.simulate.litellm import Callback
+from controlplane.simulate.mixed import PRICES, MixedStory, mixed_cluster
 from controlplane.simulate.truth import RoleTruth, Truth, truth
 from tests.e2e.prometheus_server import prometheus
 from tests.real_servers import RunningServer, free_port, running
@@ -40,13 +41,15 @@ PACE = timedelta(seconds=3)
 """How often pages are read, the walk is walked and groups are evaluated."""
 HISTORY = timedelta(minutes=6)
 """How long the cluster has run before anybody looks."""
+IDLE = timedelta(seconds=20)
+"""After how long without a call a session has finished."""
 LOOK = 0.25
 """Seconds between two looks into the books."""
 
 Sample = tuple[Mapping[str, str], float]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LiveFleet:
     """All of it, running."""
 
@@ -54,6 +57,7 @@ class LiveFleet:
     made: Mapping[str, str]
     """Everything generated: path → text, as it ships."""
     service: str
+    """Its URL."""
     prometheus: RunningServer
     window: timedelta
     """What five minutes are in its rules."""
@@ -61,6 +65,8 @@ class LiveFleet:
     """Unix time and what was true then."""
     reads: Mapping[str, list[tuple[float, RoleTruth]]] = field(default_factory=dict)
     """Role → each reading of its engine's page: Unix time, and what was true then."""
+    calls: "Kept"
+    """What the router told the service of."""
 
     def watch(self, span: timedelta) -> None:
         """Let time pass and keep the books."""
@@ -134,6 +140,18 @@ class Noted(SimulatedFleet):
         return text
 
 
+class Kept(Callback):
+    """Tells of calls; keeps a list of them, in the order they are told."""
+
+    def __init__(self, url: str, start: datetime) -> None:
+        super().__init__(url, start)
+        self.answers: list[Answer] = []
+
+    def add(self, answer: Answer) -> None:
+        self.answers.append(answer)
+        super().add(answer)
+
+
 @contextlib.contextmanager
 def live_fleet(
     binary: Path,
@@ -153,7 +171,7 @@ def live_fleet(
         alertmanagers: ``host:port`` of those that are told of alerts.
     """
     clock = SystemClock()
-    fleet = Fleet(mixed_cluster(), Steady(always=BUSY), Random(7), clock.now() - HISTORY)
+    fleet = Fleet(mixed_cluster(), MixedStory(opening=HISTORY), Random(7), clock.now() - HISTORY)
     fleet.advance(clock.now())
     fleet.nodes[0].xid[0] = 43  # an application's fault, long ago
     simulated = Noted(fleet, clock, targets_file=folder / "targets.json")
@@ -170,8 +188,16 @@ def live_fleet(
             running(command, log=folder / "service.log", ready=f"{url}/healthz", url=url),
             prometheus(binary, folder / "prometheus", config, port=own) as server,
         ):
+            calls = Kept(f"{url}/ingest/litellm", fleet.start)
+            simulated.tell(calls)
             yield LiveFleet(
-                fleet=fleet, made=made, service=url, prometheus=server, window=window, reads=simulated.reads
+                fleet=fleet,
+                made=made,
+                service=url,
+                prometheus=server,
+                window=window,
+                reads=simulated.reads,
+                calls=calls,
             )
     finally:
         simulated.stop()
@@ -195,6 +221,7 @@ def _declare(fleet: Fleet, folder: Path, port: int, settings: Mapping[str, objec
     for role in document["roles"].values():
         role["idle_dollars_per_hour"] = 2.5
     document["roles"]["worker"]["slo"] |= {"e2e_p95": "60s"}
+    document["sessions"]["idle_after"] = f"{IDLE.total_seconds():g}s"
     document["detectors"] = {"low-utilisation": {"patience": "20s"}}
     document |= settings
     file = folder / "fleet.yaml"

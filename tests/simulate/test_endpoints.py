@@ -15,6 +15,7 @@ from controlplane.collect.targets import TargetsFile
 from controlplane.model.page import Job
 from controlplane.simulate.deployment import Phase
 from controlplane.simulate.endpoints import SimulatedFleet
+from controlplane.simulate.litellm import Callback
 from controlplane.simulate.story import reference_cluster
 from tests.e2e.loopback_pages import serving
 from tests.simulate.hand_clock import HandClock, until
@@ -117,7 +118,8 @@ def test_whoever_wants_to_know_is_told_of_every_call(simulated: SimulatedFleet, 
     with serving() as receiver:
         simulated.fleet.advance(clock.at + timedelta(minutes=1))
         before = len(receiver.received)
-        callback = simulated.tell(f"{receiver.url}/ingest/litellm")
+        callback = Callback(f"{receiver.url}/ingest/litellm", simulated.fleet.start)
+        simulated.tell(callback)
         clock.at += timedelta(minutes=4)
         until(lambda: callback.delivered > 50)
         told = [call for batch in receiver.at("/ingest/litellm") for call in batch]
@@ -130,7 +132,8 @@ def test_whoever_wants_to_know_is_told_of_every_call(simulated: SimulatedFleet, 
 def test_a_receiver_that_is_gone_stops_nothing(simulated: SimulatedFleet, clock: HandClock):
     with serving() as receiver:
         url = receiver.url
-    callback = simulated.tell(url)
+    callback = Callback(url, simulated.fleet.start)
+    simulated.tell(callback)
     clock.at += timedelta(minutes=4)
     until(lambda: callback.lost > 0)
     until(lambda: simulated.fleet.now == clock.at)
