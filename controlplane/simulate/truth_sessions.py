@@ -35,7 +35,7 @@ def tokens_by_tenant(
     for answer in answers:
         reads, writes = split.get(answer.asked, (answer.asked, answer.asked))
         for kind, count in _tokens(answer).items():
-            counted[answer.team, writes if kind == "output" else reads, kind] += count
+            counted[answer.team_alias, writes if kind == "output" else reads, kind] += count
     return counted
 
 
@@ -43,7 +43,7 @@ def sessions(answers: Iterable[Answer], split: Mapping[str, tuple[str, str]]) ->
     """Every session by tenant and id."""
     calls: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
     for answer in answers:
-        calls[answer.team, answer.session].append(answer)
+        calls[answer.team_alias, answer.session].append(answer)
     return {key: _session(of_session, split) for key, of_session in calls.items()}
 
 
@@ -53,7 +53,7 @@ def _session(calls: Sequence[Answer], split: Mapping[str, tuple[str, str]]) -> S
     for call in calls:
         tokens.update(_tokens(call))
     return SessionTruth(
-        tenant=first.team,
+        tenant=first.team_alias,
         role=split.get(first.asked, (first.asked, first.asked))[1],
         calls=len(calls),
         agents=len({call.agent for call in calls}),

@@ -6,13 +6,17 @@ holds. Set LIVE_WINDOW=300 to see windows of five minutes as they ship: the run 
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from controlplane.generate.rules.cost import WEIGHTED_PRICE
+from controlplane.simulate.mixed import mixed_cluster
 from tests.e2e.live_fleet import PACE, LiveFleet, live_fleet, panel_queries
+from tests.e2e.told_sessions import TOKENS, Active, Scrape, active, expected, scrapes, weighted
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]  # 2 minutes, most of them spent waiting
 
@@ -109,8 +113,73 @@ def test_a_million_tokens_cost_what_was_spent_for_them(live: LiveFleet, quiet: f
         assert live.value(price, quiet) == pytest.approx(sum(v for _, v in money) / 3600 / tokens * 1e6, rel=0.01)
 
 
+@pytest.fixture(scope="module")
+def told(live: LiveFleet) -> list[Scrape]:
+    """Each scrape of the service, with the calls it had been told of."""
+    found = scrapes(live)
+    assert len(found) > WINDOW / PACE
+    assert not live.calls.lost
+    return found
+
+
+def test_every_token_of_every_call_is_counted_once_for_its_tenant_and_its_role(told: list[Scrape]) -> None:
+    for scrape in told:
+        assert scrape.tokens == expected(scrape)
+    assert {tenant for tenant, _, _ in told[-1].tokens} == {"Team A", "Team B", "Team C"}
+    assert {(role, kind) for _, role, kind in told[-1].tokens} > {
+        ("prefill", "prompt"), ("prefill", "cached"), ("decode", "output"), ("worker", "output"),
+    }  # fmt: skip
+
+
+def test_as_many_sessions_are_active_as_the_books_say_and_as_wide(live: LiveFleet, told: list[Scrape]) -> None:
+    start, widest = live.fleet.start.timestamp(), 0.0
+    for scrape in told[2:]:  # the first page may be of the tick before
+        books = active(scrape, start)
+        gauges = {
+            name: {(labels["tenant"], labels["role"]): value for labels, value in live.ask(name, scrape.at)}
+            for name in ("llm_fleet_sessions_active", "llm_fleet_session_fanout_max")
+        }
+        for key, value in gauges["llm_fleet_sessions_active"].items():
+            there = books.get(key, NONE_ACTIVE)
+            assert there.least <= value <= there.most, (key, scrape.at)
+            assert gauges["llm_fleet_session_fanout_max"][key] in there.fanout, (key, scrape.at)
+        assert set(books) <= set(gauges["llm_fleet_sessions_active"])
+        widest = max(widest, *gauges["llm_fleet_session_fanout_max"].values())
+    assert widest > 50, "a storm of agents was under way"
+
+
+def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price(live: LiveFleet, quiet: float) -> None:
+    name, window = "llm_tenant:tokens:rate5m", f"{WINDOW.total_seconds():g}s"
+    (_, evaluated), *_ = live.matrix(f"{name}[10s]", quiet)
+    now = evaluated[-1][0]
+    rates = {(row["tenant"], row["role"], row["kind"]): value for row, value in live.ask(name, now)}
+    grown: dict[tuple[str, str, str], float] = {}
+    for row, samples in live.matrix(f"{TOKENS}[{window}]", now):
+        (began, least), (ended, most) = samples[0], samples[-1]
+        if least > most - least:  # else rate() is cut short where the counter would have been zero
+            grown[row["tenant"], row["role"], row["kind"]] = (most - least) / (ended - began)
+    assert len(grown) > 8
+    assert {key: rates[key] for key in grown} == pytest.approx(grown, rel=0.01)
+
+    prices = {row["model"]: value for row, value in live.ask(f"{WEIGHTED_PRICE}1h", now)}
+    models = {role.name: role.model for role in mixed_cluster().roles}
+    said = {
+        (row["tenant"], row["role"]): value
+        for row, value in live.ask("llm_tenant:session_spend_dollars_per_hour:sum", now)
+    }
+    tokens: defaultdict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for (tenant, role, kind), rate in rates.items():
+        tokens[tenant, role][kind] = rate
+    dollars = {
+        (tenant, role): weighted(kinds) * prices[models[role]] * 3600 / 1e6 for (tenant, role), kinds in tokens.items()
+    }
+    assert said == pytest.approx(dollars, rel=0.01)
+    assert sum(said.values()) < live.value("llm_fleet:bill_dollars_per_hour:sum", quiet)
+
+
+NONE_ACTIVE = Active(least=0, most=0, fanout=(0,))
+
 NOTHING_YET = {
-    r"llm_fleet_session|llm_tenant:": "no source of sessions is read",
     r"llm_fleet_realised_savings|rolled_back|resets\(": "nothing was changed or started in two minutes",
     r"offset 1w": "there was no week before",
     r"count\((vllm:gpu_cache_usage_perc|vllm:time_per_output_token|sglang:)": "one version of one engine is shown",

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from controlplane.collect.litellm import read_litellm
+from controlplane.model.session import SessionKey
 from controlplane.simulate.answer import Answer
 from controlplane.simulate.litellm import BATCH, Callback
 from controlplane.simulate.litellm_payload import payload
@@ -76,6 +78,16 @@ def test_it_says_who_called_what_when_and_what_it_took():
     assert told["metadata"]["requester_metadata"]["parent_agent"] == "orchestrator"
     assert told["metadata"]["usage_object"]["prompt_tokens_details"]["cached_tokens"] == 640
     assert (told["prompt_tokens"], told["completion_tokens"]) == (900, 70)
+
+
+def test_our_own_reader_understands_it():
+    batch = read_litellm(json.dumps([payload(an_answer(), START)]).encode(), "application/json")
+    assert not batch.skipped
+    (call,) = batch.calls
+    assert call.key == SessionKey("Team A", "s12")
+    assert (call.asked, call.agent, call.parent) == ("worker", "worker-0.3", "orchestrator")
+    assert (call.prompt, call.cached, call.output, call.failed) == (260, 640, 70, False)
+    assert (call.begun, call.ended) == (START + timedelta(seconds=10), START + timedelta(seconds=12.25))
 
 
 def test_a_call_keeps_its_id_and_two_calls_differ():

@@ -79,14 +79,14 @@ SPLIT = {"planner": ("prefill", "decode")}
 
 
 def test_a_call_counts_for_who_read_the_prompt_and_who_wrote_the_answer():
-    calls = [an_answer(1, asked="planner"), an_answer(2, team="team-b", prompt=10, cached=0, output=2)]
+    calls = [an_answer(1, asked="planner"), an_answer(2, team_alias="Team B", prompt=10, cached=0, output=2)]
     assert tokens_by_tenant(calls, SPLIT) == {
-        ("team-a", "prefill", "prompt"): 260,
-        ("team-a", "prefill", "cached"): 640,
-        ("team-a", "decode", "output"): 70,
-        ("team-b", "worker", "prompt"): 10,
-        ("team-b", "worker", "cached"): 0,
-        ("team-b", "worker", "output"): 2,
+        ("Team A", "prefill", "prompt"): 260,
+        ("Team A", "prefill", "cached"): 640,
+        ("Team A", "decode", "output"): 70,
+        ("Team B", "worker", "prompt"): 10,
+        ("Team B", "worker", "cached"): 0,
+        ("Team B", "worker", "output"): 2,
     }
 
 
