@@ -15,7 +15,7 @@ from controlplane.collect.kubernetes import ClusterView
 from controlplane.collect.prometheus import PrometheusView
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.page import Fault, Scrape
-from controlplane.model.sighting import Sighting
+from controlplane.model.sighting import SessionsSeen, Sighting
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ class LooksAtCluster(Protocol):
         ...
 
 
+class LooksAtSessions(Protocol):
+    """What is wanted of the book of sessions."""
+
+    def look(self, now: datetime) -> SessionsSeen:
+        """Everything it can say now."""
+        ...
+
+
 class FleetEyes:
     """The eyes of the walk. Never raises.
 
@@ -51,6 +59,7 @@ class FleetEyes:
         scraper: our own scraper; ``None`` when nothing is scraped.
         prometheus: readings that a Prometheus computes; ``None`` without one.
         kubernetes: a cluster's objects; ``None`` outside one.
+        sessions: what runs of agents use; ``None`` where nobody tells of them.
         discovery: health of the lists of targets.
     """
 
@@ -60,11 +69,13 @@ class FleetEyes:
         scraper: Scrapes | None = None,
         prometheus: LooksAtPrometheus | None = None,
         kubernetes: LooksAtCluster | None = None,
+        sessions: LooksAtSessions | None = None,
         discovery: Callable[[], Sequence[SourceHealth]] = tuple,
     ) -> None:
         self._scraper = scraper
         self._prometheus = prometheus
         self._kubernetes = kubernetes
+        self._sessions = sessions
         self._discovery = discovery
 
     def look(self, now: datetime) -> Sighting:
@@ -75,7 +86,14 @@ class FleetEyes:
             cluster = asked.result()
         scrapes = _safely(lambda _: tuple(self._scraper.latest()) if self._scraper else (), now)
         lists = _safely(lambda _: tuple(self._discovery()), now)
-        parts = {"prometheus": metrics, "kubernetes": cluster, "scraper": scrapes, "discovery": lists}
+        book = _safely(lambda at: self._sessions.look(at) if self._sessions else None, now)
+        parts = {
+            "prometheus": metrics,
+            "kubernetes": cluster,
+            "scraper": scrapes,
+            "sessions": book,
+            "discovery": lists,
+        }
         broken = tuple(
             SourceHealth(name=name, kind=name, fault=Fault.INTERNAL, detail=part)
             for name, part in parts.items()
@@ -84,13 +102,15 @@ class FleetEyes:
         samples = metrics.samples if isinstance(metrics, PrometheusView) else {}
         exporter = metrics.workloads if isinstance(metrics, PrometheusView) else {}
         objects = cluster.workloads if isinstance(cluster, ClusterView) else {}
-        healths = [part.health for part in (metrics, cluster) if isinstance(part, PrometheusView | ClusterView)]
+        seen = (metrics, cluster, book)
+        healths = [part.health for part in seen if isinstance(part, PrometheusView | ClusterView | SessionsSeen)]
         return Sighting(
             at=now,
             scrapes=scrapes if isinstance(scrapes, tuple) else (),
             samples=samples,
             workloads={**exporter, **objects},
             machines=cluster.machines if isinstance(cluster, ClusterView) else (),
+            sessions=book.roles if isinstance(book, SessionsSeen) else {},
             sources=(*healths, *(lists if isinstance(lists, tuple) else ()), *broken),
         )
 

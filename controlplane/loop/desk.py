@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from controlplane.loop.ports import Approvals, Archive
+from controlplane.loop.sessions import SessionBook
 from controlplane.model.change import ChangeState
 from controlplane.model.cycle import Cycle
 from controlplane.model.keys import RoleName
@@ -51,6 +52,8 @@ class Desk:
     limits: Mapping[RoleName, tuple[Limit, ...]]
     """Threshold lines per role, from the detectors' own settings."""
     budget_dollars_per_hour: float | None = None
+    sessions: SessionBook | None = None
+    """The book of sessions; ``None`` where nobody tells of calls."""
     note: str = ""
     """A line for the top of every page, such as what a demo is about to do."""
 

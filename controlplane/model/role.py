@@ -10,6 +10,7 @@ from types import MappingProxyType
 from controlplane.model.keys import ObjectRef, ReplicaKey, RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.series import Series, holds_since
+from controlplane.model.session import RoleSessions
 from controlplane.model.workload import PodView, Standing
 
 
@@ -160,6 +161,8 @@ class RoleView:
     """Its pods that have not ended; ``None`` where they could not be listed."""
     standing: Standing | None = None
     """How it stands in the cluster: scaler, pods, rollout; ``None`` where no cluster is seen."""
+    sessions: RoleSessions | None = None
+    """The active sessions that began here; ``None`` where nobody tells of them, or has told yet."""
     sources: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))
     """Where each reading comes from: a PromQL expression that gives the same number."""
     missing: Mapping[Reading, str] = field(default_factory=lambda: MappingProxyType({}))

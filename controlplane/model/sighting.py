@@ -67,5 +67,7 @@ class Sighting:
     workloads: Mapping[RoleName, WorkloadSighting] = field(default_factory=lambda: MappingProxyType({}))
     machines: tuple[MachineView, ...] = ()
     """Machines of the cluster that give GPUs to pods, as its API shows them; empty where we may not see them."""
+    sessions: Mapping[RoleName, RoleSessions] = field(default_factory=lambda: MappingProxyType({}))
+    """The active sessions of each role; empty where nobody tells of them, or has told yet."""
     sources: tuple[SourceHealth, ...] = ()
     """Health of sources that are not scrape targets: Prometheus, Kubernetes, discovery."""

@@ -117,6 +117,7 @@ def _role(
         replicas=_replicas(spec, seen, sample, world),
         bounds=workload.bounds if workload else None,
         pods=workload.pods if workload else None,
+        sessions=world.sessions.get(spec.name),
         standing=standing(workload.scaler, workload.pods, workload.rolling_out) if workload else None,
         sources=sources(past, sample),
         missing={**{r: why(r, facts) for r in Reading if r not in values}, **_sampled_missing(seen, sample, values)},

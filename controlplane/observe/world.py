@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import fsum
+from types import MappingProxyType
 
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
 from controlplane.model.page import Fault, Job, Layout, Scrape
 from controlplane.model.role import RoleSpec
+from controlplane.model.session import RoleSessions
 from controlplane.model.sighting import RoleSample, Sighting, WorkloadSighting
 from controlplane.observe.dcgm import Device, DevicePlan, devices, plan_devices
 from controlplane.observe.gpus import NodeDevices, PodKey
@@ -34,13 +36,14 @@ class World:
     """Pod name → its keys, for targets whose namespace nobody told us."""
     workloads: dict[RoleName, WorkloadSighting] = field(default_factory=dict)
     samples: dict[RoleName, RoleSample] = field(default_factory=dict)
+    sessions: Mapping[RoleName, RoleSessions] = field(default_factory=lambda: MappingProxyType({}))
     health: list[SourceHealth] = field(default_factory=list)
     plans: dict[tuple[int, str], PagePlan] = field(default_factory=dict)
     """Layout (by identity, for this tick) and model → its plan: targets may share a layout."""
 
     @classmethod
     def read(cls, history: History, sighting: Sighting, roles: Sequence[RoleSpec], now: datetime) -> "World":
-        world = cls()
+        world = cls(sessions=sighting.sessions)
         oldest = now - history.stale_after
         models = {spec.name: spec.model.name for spec in roles}
         for scrape in sighting.scrapes:

@@ -18,6 +18,7 @@ from controlplane.promql import exported as ours
 from controlplane.verify.savings import realised
 from controlplane.web.metrics_family import family
 from controlplane.web.metrics_seen import seen
+from controlplane.web.metrics_sessions import session_families
 
 OLD_AFTER_TICKS = 4
 """A cycle older than this many ticks is not repeated: 60 s at the default tick of 15 s."""
@@ -50,6 +51,8 @@ class _FleetCollector(Collector):
             yield from seen(cycle)
         yield from _kept(desk)
         yield from _loops(desk)
+        if desk.sessions is not None:
+            yield from session_families(desk.sessions, desk.now())
 
 
 def _kept(desk: Desk) -> Iterator[Metric]:
