@@ -4,6 +4,8 @@ On loopback without a token everybody on the machine is ``local``. With a token 
 probes must carry it: ``Authorization: Bearer`` for programs, HTTP Basic (any user name, the token as
 password) for browsers; the user name is kept as the person who approved. Nothing that changes state is
 taken from another origin, and no host name but ours is answered (DNS rebinding).
+
+Those who hand in calls of sessions may have a token of their own, which opens nothing else.
 """
 
 import base64
@@ -15,6 +17,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
+
+from controlplane.web.api.intake import LARGEST as LARGEST_DELIVERY
+from controlplane.web.api.intake import PATHS as INTAKE_PATHS
+from controlplane.web.api.intake import TOO_LARGE
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +58,20 @@ class Guard:
         *,
         hosts: Collection[str],
         token: Callable[[], str | None],
+        intake_token: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """``hosts`` are the host names we answer to; ``token`` gives the current token, ``None`` for none."""
+        """Stand before ``app``.
+
+        Args:
+            app: what is guarded.
+            hosts: the host names we answer to.
+            token: gives the current token, ``None`` for none.
+            intake_token: the same for a token that is good for handing in calls only.
+        """
         self._app = app
         self._hosts = frozenset(h.lower() for h in hosts)
         self._token = token
+        self._intake_token = intake_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,12 +88,13 @@ class Guard:
         path: str = scope["path"]
         if path in OPEN_PATHS:
             return None
-        host = _host(headers.get("host", ""))
-        if host not in self._hosts and path not in ANY_HOST_PATHS:
+        tokens = self._tokens(path)
+        any_host = path in ANY_HOST_PATHS or (path in INTAKE_PATHS and tokens)  # a rebinder's page has no token
+        if _host(headers.get("host", "")) not in self._hosts and not any_host:
             return _problem(
                 421, "Misdirected request", "this server does not answer to that host name; set serve.public_url"
             )
-        user = self._user(headers)
+        user = _user(headers, tokens)
         if user is None:
             refusal = _problem(
                 401, "Not authorised", "send the token: Authorization: Bearer, or as the password of any user"
@@ -91,31 +107,44 @@ class Guard:
         if not _same_origin(headers):
             log.warning("refused %s %r: it came from another origin", scope["method"], path)
             return _problem(403, "Refused", "a request that changes something must come from these pages")
-        length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
-        if not length.isdecimal() or int(length) > LARGEST_BODY:
+        if path in INTAKE_PATHS:
+            small = _fits(headers.get("content-length", "0"), LARGEST_DELIVERY)
+            return None if small else _problem(413, "Too large", TOO_LARGE[path])
+        if not _fits(headers.get("content-length", "" if "transfer-encoding" in headers else "0"), LARGEST_BODY):
             return _problem(413, "Too large", f"a body may have {LARGEST_BODY} bytes")
         if path.startswith("/api/") and not headers.get("content-type", "").lower().startswith("application/json"):
             return _problem(415, "Unsupported media type", "send Content-Type: application/json")
         return None
 
-    def _user(self, headers: Mapping[str, str]) -> str | None:
-        token = self._token()
-        if token is None:
-            return "local"
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return "token" if _equal(given.strip(), token) else None
-        if scheme.lower() == "basic":
-            try:
-                user, _, password = base64.b64decode(given, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                return None
-            return (user[:64] or "token") if _equal(password, token) else None
-        return None
+    def _tokens(self, path: str) -> tuple[str, ...]:
+        """The tokens that open a path; none where it is open to everybody who reaches us."""
+        tokens = (self._token(), self._intake_token() if path in INTAKE_PATHS else None)
+        return tuple(token for token in tokens if token is not None)
 
 
-def _equal(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode(), token.encode())
+def _fits(length: str, most: int) -> bool:
+    return length.isdecimal() and len(length) < 16 and int(length) <= most
+
+
+def _user(headers: Mapping[str, str], tokens: Collection[str]) -> str | None:
+    """Who asks; ``None`` for somebody who shows none of the tokens."""
+    if not tokens:
+        return "local"
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return "token" if _shown(given.strip(), tokens) else None
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return (user[:64] or "token") if _shown(password, tokens) else None
+    return None
+
+
+def _shown(given: str, tokens: Collection[str]) -> bool:
+    fits = [hmac.compare_digest(given.encode(), token.encode()) for token in tokens]
+    return any(fits)  # all are compared: how long it takes tells nothing of which one was near
 
 
 def _host(header: str) -> str:
