@@ -132,19 +132,21 @@ def test_every_token_of_every_call_is_counted_once_for_its_tenant_and_its_role(t
 
 
 def test_as_many_sessions_are_active_as_the_books_say_and_as_wide(live: LiveFleet, told: list[Scrape]) -> None:
-    start, widest = live.fleet.start.timestamp(), 0.0
-    for scrape in told[2:]:  # the first page may be of the tick before
+    start, exact, widest = live.fleet.start.timestamp(), 0, 0.0
+    for scrape in told[2:]:
         books = active(scrape, start)
-        gauges = {
-            name: {(labels["tenant"], labels["role"]): value for labels, value in live.ask(name, scrape.at)}
+        gauges, wide = (
+            {(labels["tenant"], labels["role"]): value for labels, value in live.ask(name, scrape.at)}
             for name in ("llm_fleet_sessions_active", "llm_fleet_session_fanout_max")
-        }
-        for key, value in gauges["llm_fleet_sessions_active"].items():
-            there = books.get(key, NONE_ACTIVE)
-            assert there.least <= value <= there.most, (key, scrape.at)
-            assert gauges["llm_fleet_session_fanout_max"][key] in there.fanout, (key, scrape.at)
-        assert set(books) <= set(gauges["llm_fleet_sessions_active"])
-        widest = max(widest, *gauges["llm_fleet_session_fanout_max"].values())
+        )
+        assert set(books) <= set(gauges) == set(wide)
+        for key, value in gauges.items():
+            there = books.get(key, Active())
+            assert there.least <= value <= there.most, (key, scrape)
+            assert there.narrowest <= wide[key] <= there.widest, (key, scrape)
+            exact += there.least == there.most and there.narrowest == there.widest
+        widest = max(widest, *wide.values())
+    assert exact > 2 * len(told), "mostly there is one right answer"
     assert widest > 50, "a storm of agents was under way"
 
 
@@ -156,7 +158,7 @@ def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price
     grown: dict[tuple[str, str, str], float] = {}
     for row, samples in live.matrix(f"{TOKENS}[{window}]", now):
         (began, least), (ended, most) = samples[0], samples[-1]
-        if least > most - least:  # else rate() is cut short where the counter would have been zero
+        if least > (most - least) / 5:  # else rate() is cut short where the counter would have been zero
             grown[row["tenant"], row["role"], row["kind"]] = (most - least) / (ended - began)
     assert len(grown) > 8
     assert {key: rates[key] for key in grown} == pytest.approx(grown, rel=0.01)
@@ -176,8 +178,6 @@ def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price
     assert said == pytest.approx(dollars, rel=0.01)
     assert sum(said.values()) < live.value("llm_fleet:bill_dollars_per_hour:sum", quiet)
 
-
-NONE_ACTIVE = Active(least=0, most=0, fanout=(0,))
 
 NOTHING_YET = {
     r"llm_fleet_realised_savings|rolled_back|resets\(": "nothing was changed or started in two minutes",

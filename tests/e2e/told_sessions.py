@@ -56,35 +56,44 @@ def expected(scrape: Scrape) -> Mapping[tuple[str, str, str], int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Active:
-    """What the gauges of a tenant and role may say: sessions end with a tick, so some may just have or have not."""
+    """What the gauges of a tenant and role may say: a session ends with a tick, so some may just have or have not."""
 
-    least: int
-    most: int
-    fanout: tuple[int, ...]
-    """The widest of those surely active, and wider ones that may be."""
+    least: int = 0
+    most: int = 0
+    narrowest: int = 0
+    """Calls in flight at once: one that was taken to be finished and went on has forgotten what was before."""
+    widest: int = 0
 
 
 def active(scrape: Scrape, start: float) -> Mapping[tuple[str, str], Active]:
     """By tenant and the role they began at. ``start``: of the simulation, Unix time."""
-    found: defaultdict[tuple[str, str], list[tuple[SessionTruth, bool]]] = defaultdict(list)
-    ticks = 2 * PACE.total_seconds()
-    for session in sessions(scrape.told, SPLIT).values():
-        idle = scrape.at - start - session.last
-        if idle < IDLE.total_seconds() + ticks:
-            found[session.tenant, session.role].append((session, idle < IDLE.total_seconds()))
+    found: defaultdict[tuple[str, str], list[tuple[SessionTruth, SessionTruth, bool]]] = defaultdict(list)
+    idle, ticks = IDLE.total_seconds(), 2 * PACE.total_seconds()
+    since = sessions(_after_their_last_pause(scrape.told), SPLIT)
+    for key, session in sessions(scrape.told, SPLIT).items():
+        silent = scrape.at - start - session.last
+        if silent < idle + ticks:
+            found[session.tenant, session.role].append((session, since[key], silent < idle))
     return {
         key: Active(
-            least=sum(surely for _, surely in those),
+            least=sum(sure for _, _, sure in those),
             most=len(those),
-            fanout=_widest(those),
+            narrowest=max((lately.fanout for _, lately, sure in those if sure), default=0),
+            widest=max(session.fanout for session, _, _ in those),
         )
         for key, those in found.items()
     }
 
 
-def _widest(those: Sequence[tuple[SessionTruth, bool]]) -> tuple[int, ...]:
-    surely = max((session.fanout for session, sure in those if sure), default=0)
-    return (surely, *(session.fanout for session, sure in those if not sure and session.fanout > surely))
+def _after_their_last_pause(told: Sequence[Answer]) -> Sequence[Answer]:
+    """The calls of each session since it was last, or may have been, taken to be finished."""
+    by_session: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for answer in sorted(told, key=lambda answer: answer.ended):
+        calls = by_session[answer.team, answer.session]
+        if calls and answer.ended - calls[-1].ended > IDLE.total_seconds() / 2:  # it is told up to 5 s later
+            calls.clear()
+        calls.append(answer)
+    return [answer for calls in by_session.values() for answer in calls]
 
 
 def weighted(tokens: Mapping[str, float]) -> float:
