@@ -10,51 +10,44 @@ import signal
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from controlplane.act.choose import hands_of
-from controlplane.act.cluster import Connect
 from controlplane.act.gate import any_of, ledger_stop, stop_file
 from controlplane.clock import Clock, SystemClock
-from controlplane.collect.eyes import FleetEyes
-from controlplane.collect.kubernetes import KubernetesSource
-from controlplane.collect.kubernetes_api import KubernetesApi, connection
-from controlplane.collect.kubernetes_following import Following
-from controlplane.collect.kubernetes_objects import PodSelection
-from controlplane.collect.limits import Limits
-from controlplane.collect.prometheus import PrometheusSource
-from controlplane.collect.prometheus_api import PrometheusApi
-from controlplane.collect.scraper import Scraper
-from controlplane.collect.targets import Provider, Targets, TargetsFile, static
+from controlplane.collect.choose import connect_of, eyes_of
+from controlplane.collect.litellm import read_litellm
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk, Health, sent
 from controlplane.loop.policy import Policy
+from controlplane.loop.sessions import SessionBook
 from controlplane.loop.walk import World, run_cycle
 from controlplane.model.cycle import Cycle
-from controlplane.model.keys import RoleName
-from controlplane.model.page import Job
 from controlplane.model.reading import Reading
+from controlplane.model.session import Batch
 from controlplane.notify.digest import Grouping
 from controlplane.notify.notes import Composer
 from controlplane.notify.slack import SlackWebhook
 from controlplane.notify.voice import OutboxVoice
 from controlplane.observe.past import SPAN, History
-from controlplane.promql.catalogue import WANTED
 from controlplane.schedule import Forever, Schedule
 from controlplane.settings.gpus import kinds_by_product
 from controlplane.settings.schema import Settings
+from controlplane.settings.sessions import SessionSource
 from controlplane.store.lease import Lease, LeaseTimes
 from controlplane.store.ledger import open_ledger
 from controlplane.store.retention import Retention
 from controlplane.web.api import api_router
+from controlplane.web.api.intake import LITELLM, intake_router
 from controlplane.web.app import create_app
 from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
 from controlplane.web.probes import probes
@@ -64,6 +57,12 @@ log = logging.getLogger(__name__)
 DELIVER_EVERY = timedelta(seconds=5)
 ROLLUP_EVERY = timedelta(minutes=5)
 PRUNE_EVERY = timedelta(hours=1)
+
+
+INTAKE: Mapping[SessionSource, tuple[str, Callable[[bytes, str], Batch]]] = MappingProxyType(
+    {SessionSource.LITELLM: (LITELLM, read_litellm)}
+)
+"""Where each source hands in calls, and how they are read."""
 
 
 def build(settings: Settings, *, clock: Clock | None = None, note: str = "") -> "Service":
@@ -94,14 +93,19 @@ class Service:
         self.policy = policy_of(settings)
         self.schedule = Schedule(clock)
         self._closing = ExitStack()
-        self._scraper, eyes = eyes_of(settings, clock, self._closing)
         self.ledger = open_ledger(
             settings.store.url,
             compose=Composer(public_url=settings.serve.public_url or "") if settings.slack else None,
             retention=Retention(
-                ticks=settings.store.keep_ticks, rollups=settings.store.keep_rollups, cycles=settings.store.keep_cycles
+                ticks=settings.store.keep_ticks,
+                rollups=settings.store.keep_rollups,
+                cycles=settings.store.keep_cycles,
+                sessions=settings.store.keep_sessions,
             ),
         )
+        rules = settings.session_rules()
+        self._book = SessionBook(self.ledger, self.ledger, rules, self.policy.roles) if rules else None
+        self._scraper, eyes = eyes_of(settings, clock, secret, self._closing, self._book)
         lease = self.ledger.lease
         hands = hands_of(
             settings.hands,
@@ -148,6 +152,7 @@ class Service:
             limits={r.name: tuple(x for d in self.policy.detectors for x in d.limits(r)) for r in self.policy.roles},
             budget_dollars_per_hour=self.policy.budget_dollars_per_hour,
             note=note,
+            sessions=self._book,
         )
 
     def _health(self) -> Health:
@@ -191,6 +196,7 @@ class Service:
             ("deliver", DELIVER_EVERY, self._deliver, tick),
             ("rollup", ROLLUP_EVERY, lambda: self.ledger.rollup(self._clock.now()), ROLLUP_EVERY),
             ("prune", PRUNE_EVERY, lambda: self.ledger.prune(self._clock.now()), PRUNE_EVERY),
+            *((("sessions", tick, lambda: book.close(self._clock.now()), tick),) if (book := self._book) else ()),
         ):
             self.schedule.every(name, span, partial(_as_leader, lease, job), first_after=first_after)
         retry = LeaseTimes().retry
@@ -208,8 +214,15 @@ class Service:
         listener = _listen(serve.host, serve.port)
         host, port = listener.getsockname()[:2]
         hosts = {*LOOPBACK_HOSTS, serve.host, host, urlsplit(serve.public_url or "").hostname or serve.host}
+        routers, told, book = [api_router(self.desk), probes(self.desk)], self.settings.sessions, self._book
+        if told is not None and book is not None:
+            path, read = INTAKE[told.source]
+            routers.append(intake_router(path, read, lambda calls: book.take(calls, self._clock.now())))
         app = Guard(
-            create_app(self.desk, routers=(api_router(self.desk), probes(self.desk))), hosts=hosts, token=self._token
+            create_app(self.desk, routers=routers),
+            hosts=hosts,
+            token=self._token,
+            intake_token=secret(told.token_file if told else None),
         )
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
         self._server = _Server(config)
@@ -272,61 +285,6 @@ def policy_of(settings: Settings) -> Policy:
         law=settings.scaling_law(),
         gpus=kinds_by_product(settings.prices),
     )
-
-
-def eyes_of(settings: Settings, clock: Clock, closing: ExitStack) -> tuple[Scraper, FleetEyes]:
-    """Everything we look with: our own scraper, and Prometheus and Kubernetes where fleet.yaml names them.
-
-    What holds connections is given back by ``closing``.
-    """
-    sources, specs = settings.sources, settings.role_specs()
-    providers: dict[str, Provider] = {
-        f"targets of {name}": static(role.targets, Job.ENGINE, RoleName(name))
-        for name, role in settings.roles.items()
-        if role.targets
-    }
-    if sources.targets_file is not None:
-        providers["targets file"] = TargetsFile(sources.targets_file)
-    providers["dcgm"] = static(sources.dcgm, Job.DCGM)
-    providers["kube-state-metrics"] = static(sources.kube_state_metrics, Job.KUBE_STATE)
-    kubernetes: KubernetesSource | None = None
-    if sources.kubernetes is not None:
-        connect = connect_of(settings)
-        assert connect is not None
-        pods = {
-            RoleName(name): PodSelection(**role.pods.model_dump()) for name, role in settings.roles.items() if role.pods
-        }
-        reader = Following(KubernetesApi(connect, monotonic=clock.monotonic), clock)
-        kubernetes = KubernetesSource(reader, specs, pods=pods, clock=clock)
-        providers["kubernetes"] = kubernetes.targets
-        closing.callback(kubernetes.close)
-    prometheus: PrometheusSource | None = None
-    if sources.prometheus is not None:
-        prometheus = PrometheusSource(
-            PrometheusApi(
-                sources.prometheus.url, monotonic=clock.monotonic, bearer=secret(sources.prometheus.bearer_token_file)
-            ),
-            specs,
-            select={RoleName(name): role.matchers() for name, role in settings.roles.items()},
-            clock=clock,
-            interval=sources.scrape_interval,
-        )
-        closing.callback(prometheus.close)
-    targets = Targets(providers)
-    scraper = Scraper(
-        targets,
-        interval=sources.scrape_interval,
-        clock=clock,
-        limits=Limits(body=sources.limits.body, samples=sources.limits.samples),
-        wanted=WANTED,
-    )
-    return scraper, FleetEyes(scraper=scraper, prometheus=prometheus, kubernetes=kubernetes, discovery=targets.health)
-
-
-def connect_of(settings: Settings) -> Connect | None:
-    """How to reach the cluster that fleet.yaml names; ``None`` when it names none."""
-    where = settings.sources.kubernetes
-    return None if where is None else connection(in_cluster=where.in_cluster, context=where.context)
 
 
 def secret(path: Path | None) -> Callable[[], str | None]:

@@ -14,7 +14,6 @@ from controlplane.promql import exported as ours
 from controlplane.promql.exported import Exported
 from controlplane.web.metrics_family import family
 
-
 Series = defaultdict[str, list[tuple[tuple[str, ...], float]]]
 """Name of a series → its label values and value."""
 

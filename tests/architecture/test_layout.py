@@ -24,7 +24,7 @@ ROOMS = {
     "jinja2": ("web",),
     "kubernetes": ("act", "collect"),
     "prometheus_api_client": ("collect",),
-    "prometheus_client": ("web/metrics.py", "web/metrics_family.py", "web/metrics_seen.py"),
+    "prometheus_client": ("web/metrics.py", "web/metrics_family.py", "web/metrics_seen.py", "web/metrics_sessions.py"),
     "pydantic": ("settings", "store", "web"),
     "rich": ("cli",),
     "sqlalchemy": ("store",),
