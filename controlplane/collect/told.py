@@ -7,7 +7,7 @@ entry is no call. One entry that makes no sense costs itself, not its neighbours
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
@@ -45,13 +45,19 @@ def parsed(body: bytes) -> object:
         raise SourceError(Fault.MALFORMED, "the body is not JSON") from None
 
 
+def bounded(entries: Iterable[T]) -> Iterator[T]:
+    """The entries of one delivery; raises :class:`SourceError` when they are too many."""
+    for at, entry in enumerate(entries):
+        if at == MOST_ENTRIES:
+            raise SourceError(Fault.TOO_MANY, f"more than {MOST_ENTRIES} entries in one body; send fewer at once")
+        yield entry
+
+
 def gathered(entries: Iterable[T], read: Callable[[T], Call]) -> Batch:
     """The calls among the entries, and why the others are none."""
     calls: list[Call] = []
     skipped: Counter[str] = Counter()
-    for at, entry in enumerate(entries):
-        if at == MOST_ENTRIES:
-            raise SourceError(Fault.TOO_MANY, f"more than {MOST_ENTRIES} entries in one body; send fewer at once")
+    for entry in bounded(entries):
         try:
             calls.append(read(entry))
         except NotACallError as reason:

@@ -22,7 +22,9 @@ ROOMS = {
     "fastapi": ("web",),
     "grafanalib": ("generate",),
     "jinja2": ("web",),
+    "google": ("collect",),  # protobuf, under opentelemetry
     "kubernetes": ("act", "collect"),
+    "opentelemetry": ("collect",),
     "prometheus_api_client": ("collect",),
     "prometheus_client": ("web/metrics.py", "web/metrics_family.py", "web/metrics_seen.py", "web/metrics_sessions.py"),
     "pydantic": ("settings", "store", "web"),

@@ -9,7 +9,8 @@ from controlplane.collect.prometheus import PrometheusView
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
 from controlplane.model.page import Fault, Job, Scrape, Target
-from controlplane.model.sighting import RoleSample, WorkloadSighting
+from controlplane.model.session import RoleSessions
+from controlplane.model.sighting import RoleSample, SessionsSeen, WorkloadSighting
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLANNER, WORKER = RoleName("planner"), RoleName("worker")
@@ -49,6 +50,14 @@ class Cluster:
         return ClusterView(workloads=self.workloads, health=health("kubernetes"))
 
 
+@dataclass
+class Book:
+    roles: dict[RoleName, RoleSessions] = field(default_factory=dict)
+
+    def look(self, now: datetime) -> SessionsSeen:
+        return SessionsSeen(roles=self.roles, health=health("sessions"))
+
+
 class Broken:
     def latest(self) -> tuple[Scrape, ...]:
         raise RuntimeError("no pages today")
@@ -86,3 +95,12 @@ def test_a_part_that_fails_is_told_and_the_others_are_seen() -> None:
     assert sighting.sources[1].detail == "ZeroDivisionError: our own fault"
     blind = FleetEyes(scraper=Broken()).look(NOON)
     assert (blind.scrapes, blind.sources[0].detail) == ((), "RuntimeError: no pages today")
+
+
+def test_the_book_of_sessions_is_one_of_the_sources() -> None:
+    busy = RoleSessions(active=3)
+    sighting = FleetEyes(sessions=Book({PLANNER: busy})).look(NOON)
+    assert sighting.sessions == {PLANNER: busy}
+    assert [s.name for s in sighting.sources] == ["sessions"]
+    blind = FleetEyes(sessions=Broken()).look(NOON)  # type: ignore[arg-type]  # it raises before it answers wrongly
+    assert (blind.sessions, [(s.name, s.fault) for s in blind.sources]) == ({}, [("sessions", Fault.INTERNAL)])
