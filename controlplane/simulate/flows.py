@@ -95,7 +95,7 @@ def loop(name: str, rng: Random) -> Flow:
 def _lost(name: str, rng: Random) -> Flow:
     """It reads long pages, its context grows with each; when it is full it forgets all but a summary and goes on."""
     context = 2200
-    for _ in range(240):
+    for _ in range(150):
         news, output = around(rng, 4000), around(rng, 300)
         yield Call("worker", _step(name, "worker", system=2200, context=context, news=news, output=output))
         context += news + output
