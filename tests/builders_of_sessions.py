@@ -1,13 +1,14 @@
 """Calls of agents for tests; all of them before noon."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 
 from controlplane.model.keys import RoleName
 from controlplane.model.money import Bucket, Money, RoleMoney, TokenKind
 from controlplane.model.role import RoleSpec
-from controlplane.model.session import Call, Served, SessionKey, Usual
+from controlplane.model.session import AgentUse, Call, Served, Session, SessionKey, Use, Usual
 from controlplane.observe.sessions import Terms
 from tests.builders_of_fleets import NOON, PLANNER, a_spec
 
@@ -79,3 +80,60 @@ def some_money(at: datetime = NOON, **dollars: float) -> Money:
             for name, spent in dollars.items()
         ),
     )
+
+
+def a_session(
+    id_: str = "s1",
+    *,
+    tenant: str = "research",
+    role: str | None = PLANNER,
+    calls: int = 40,
+    weighted: float = 20_000.0,
+    dollars: float | None = 0.02,
+    minutes: float = 6.0,
+    silent: float = 0.0,
+    **said: object,
+) -> Session:
+    """An active session of a planner that two agents ran, begun ``minutes`` before noon, silent since ``silent``."""
+    served = None if role is None else RoleName(role)
+    begun, last = NOON - timedelta(minutes=minutes), NOON - timedelta(minutes=silent)
+    known = {"dollars": dollars} if dollars is not None else {"dollars": 0.0, "unpriced": weighted}
+    session = Session(
+        key=SessionKey(tenant, id_),
+        role=served,
+        begun=begun,
+        last=last,
+        calls=calls,
+        failed=1,
+        weighted=weighted,
+        uses=(
+            Use(
+                role=served,
+                calls=calls,
+                failed=1,
+                tokens={
+                    TokenKind.PROMPT: int(weighted * 0.5),
+                    TokenKind.CACHED: int(weighted),
+                    TokenKind.OUTPUT: int(weighted * 0.1),
+                },
+                **known,
+            ),
+        ),
+        agents=(
+            AgentUse(
+                agent="orchestrator", parent="", calls=10, failed=0, weighted=weighted * 0.25, begun=begun, last=last
+            ),
+            AgentUse(
+                agent="researcher",
+                parent="orchestrator",
+                calls=calls - 10,
+                failed=1,
+                weighted=weighted * 0.75,
+                begun=begun,
+                last=last,
+            ),
+        ),
+        fanout=4,
+        lately=3,
+    )
+    return replace(session, **said)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from controlplane.decide.law import ScalingLaw
 from controlplane.decide.needs import Sides
 from controlplane.decide.survivors import objection
+from controlplane.detect.runaway import feeding
 from controlplane.detect.watch import sustained, unasked
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.cycle import Stop
@@ -23,9 +24,6 @@ from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.role import RoleView
 from controlplane.model.units import seconds_text
-
-RUNAWAY = "runaway"
-"""Detectors of runaway agents have ids that begin so: replicas for a runaway are money thrown after it."""
 
 NEEDED_TO_SHRINK = (
     Reading.COVERAGE,
@@ -57,7 +55,7 @@ def plan(
     frozen: bool = False,
 ) -> Mapping[RoleName, Desired]:
     """The wish for every role. While the kill switch is on we wish for nothing: the law behind us takes over."""
-    runaway = {finding.role for finding in findings if finding.detector.startswith(RUNAWAY)}
+    runaway = feeding(fleet.roles, findings)
     wishes: dict[RoleName, Desired] = {}
     for name, role in fleet.roles.items():
         if stop is not None:

@@ -10,6 +10,7 @@ from controlplane.detect.kv_pressure import KvPressure
 from controlplane.detect.preemption import PreemptionStorm
 from controlplane.detect.prefix import PrefixCollapse
 from controlplane.detect.queue import QueueBuildup
+from controlplane.detect.runaway import RunawaySession
 from controlplane.detect.scaler import ScalerBlind
 from controlplane.detect.ttft import TtftObjective
 from controlplane.detect.utilisation import LowUtilisation
@@ -30,6 +31,7 @@ DEFAULT_DETECTORS: tuple[Detector, ...] = (
     PreemptionStorm(),
     LowUtilisation(),
     PrefixCollapse(),
+    RunawaySession(),
     BlindSpot(),
     ScalerBlind(),
 )

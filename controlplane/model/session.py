@@ -162,7 +162,7 @@ class RoleSessions:
     widest: Session | None = None
     """The one with ``fanout_max``."""
     dearest: tuple[Session, ...] = ()
-    """At most five, by weighted tokens, most first."""
+    """At most five: those over their allowance first, then by weighted tokens, most first."""
 
 
 class Order(StrEnum):

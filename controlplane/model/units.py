@@ -14,6 +14,7 @@ class Unit(StrEnum):
     TOKENS = "tokens"
     TOKENS_PER_SECOND = "tokens_per_second"
     BYTES = "bytes"
+    DOLLARS = "dollars"
     DOLLARS_PER_HOUR = "dollars_per_hour"
     DOLLARS_PER_MILLION_TOKENS = "dollars_per_million_tokens"
 
@@ -35,6 +36,8 @@ def text(value: float | None, unit: Unit) -> str:
             return f"{_short(value)} tok/s"
         case Unit.BYTES:
             return _bytes(value)
+        case Unit.DOLLARS:
+            return f"${value:,.2f}"
         case Unit.DOLLARS_PER_HOUR:
             return f"${value:,.2f}/h"
         case Unit.DOLLARS_PER_MILLION_TOKENS:

@@ -99,9 +99,6 @@ class AlertLimits(Part):
     stranded_gpus: Annotated[float, Number(at_least=0.1, words="a number of GPUs", example="1")] = 1
     """GPUs of one node that no pod holds. 1: less cannot be given back."""
 
-    fanout: Annotated[float, _COUNT] = 50
-    """Calls or sub-agents of one session. 50: planned fan-outs seen in practice stay under 20."""
-
     spend_factor: Annotated[float, _FACTOR] = 3
     """How many times its daily mean a tenant may spend."""
 

@@ -105,7 +105,9 @@ def busy_roles(connection: Connection) -> Mapping[RoleName | None, RoleSessions]
             s.id,
             s.role,
             func.count().over(partition_by=s.role).label("active"),
-            func.row_number().over(partition_by=s.role, order_by=(s.weighted.desc(), s.tenant, s.id)).label("dear"),
+            func.row_number()
+            .over(partition_by=s.role, order_by=(s.over.is_(None), s.weighted.desc(), s.tenant, s.id))
+            .label("dear"),
             func.row_number()
             .over(partition_by=s.role, order_by=(s.lately.desc(), s.last.desc(), s.tenant, s.id))
             .label("wide"),

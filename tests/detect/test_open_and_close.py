@@ -94,7 +94,7 @@ def test_a_finding_of_a_role_or_detector_that_is_no_more_is_over():
 
 
 def test_ids_of_detectors_are_unique():
-    assert len({d.id for d in DEFAULT_DETECTORS}) == len(DEFAULT_DETECTORS) == 9
+    assert len({d.id for d in DEFAULT_DETECTORS}) == len(DEFAULT_DETECTORS) == 10
 
 
 class Broken(QueueBuildup):

@@ -1,6 +1,7 @@
 """Values come back from the ledger exactly as they were, and what is not a number does not get in."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 
@@ -14,6 +15,7 @@ from controlplane.model.finding import Evidence, Finding
 from controlplane.model.fleet import Fleet
 from controlplane.model.patch import FieldChange, Scalar
 from controlplane.model.reading import Reading
+from controlplane.model.session import RoleSessions, Usual
 from controlplane.model.units import Unit
 from controlplane.store.codec import Codec, instant, micros
 from tests.builders import (
@@ -32,6 +34,7 @@ from tests.builders import (
     some_beliefs,
     ticking,
 )
+from tests.builders_of_sessions import a_session
 
 texts = st.text() | st.sampled_from(["", "\x00", "\ud800", "<script>", "ö\u202e"])
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -100,6 +103,17 @@ def test_a_whole_cycle_comes_back_equal() -> None:
     )
     codec = Codec(Cycle)
     assert codec.unpacked(codec.packed(cycle)) == cycle
+
+
+def test_sessions_of_a_role_come_back_equal_and_one_in_a_cycle_takes_a_kilobyte() -> None:
+    dear = a_session("run-7", over=NOON)
+    sessions = RoleSessions(
+        active=9, fanout_max=3, usual=Usual(sessions=20, weighted=1.5, calls=2.0), widest=dear, dearest=(dear,) * 5
+    )
+    fleet = a_fleet(replace(a_calm_role(), sessions=sessions))
+    codec = Codec(Fleet)
+    assert codec.value(codec.text(fleet)) == fleet
+    assert len(Codec(RoleSessions).text(sessions)) < 6 * 1200
 
 
 def test_a_recollection_comes_back_equal() -> None:

@@ -206,6 +206,13 @@ def test_a_role_is_seen_with_its_widest_and_its_dearest(ledger: Ledger) -> None:
     assert [session.weighted for session in seen.dearest] == weights
 
 
+def test_a_session_over_its_allowance_is_seen_however_many_took_more(ledger: Ledger) -> None:
+    take(ledger, *(a_call(session=f"s{n}", output=1000 + n) for n in range(6)))
+    take(ledger, a_call(session="over", output=1), terms=some_terms(budget_dollars=1e-6))
+    seen = ledger.busy_roles()[PLANNER].dearest
+    assert ids(seen) == ["over", "s5", "s4", "s3", "s2"]
+
+
 def test_what_is_usual_is_of_the_last_finished_that_were_not_over(ledger: Ledger) -> None:
     take(ledger, a_call(session="a"), a_call(session="w", asked=WORKER))
     end(ledger)

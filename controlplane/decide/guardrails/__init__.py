@@ -19,6 +19,7 @@ from controlplane.decide.guardrails.own_bounds import OwnBounds
 from controlplane.decide.guardrails.patchable import Patchable
 from controlplane.decide.guardrails.repeat import Repeat
 from controlplane.decide.guardrails.reversal import Reversal
+from controlplane.decide.guardrails.runaway import Runaway
 from controlplane.decide.guardrails.scaler import Scaler
 from controlplane.decide.guardrails.steady import Steady
 from controlplane.decide.guardrails.step_limit import StepLimit
@@ -39,6 +40,7 @@ DEFAULT_GUARDRAILS: tuple[Guardrail, ...] = (
     OwnBounds(),
     StepLimit(),
     Budget(),
+    Runaway(),
     BlastRadius(),
     Freeze(),
     ErrorBudget(),

@@ -6,6 +6,8 @@ become labels: they are unbounded. The sessions themselves are on the control pl
 
 from dataclasses import replace
 
+from controlplane.detect.runaway import RunawaySession
+from controlplane.generate.alerts.limits import settings_of
 from controlplane.generate.dashboards.asked import (
     ANNOTATIONS,
     FLEET_VARIABLES,
@@ -67,7 +69,8 @@ def _quantile(q: str, metric: ours.Exported) -> str:
 
 
 def _sessions(settings: Settings) -> Row:
-    fanout, quiet = settings.alerts.limits.fanout, no_sessions(settings)
+    runaway, quiet = settings_of(settings, RunawaySession), no_sessions(settings)
+    fanout = runaway.fanout if runaway else None
     breaches = f"increase({_of_tenant(ours.SESSION_BUDGET_EXCEEDED.name, window='$__range')})"
     finished = f"sum(rate({_of_anyone(f'{ours.SESSION_FANOUT.name}_count')}))"
     tokens = f"sum(rate({_of_anyone(ours.SESSION_TOKENS.name)}))"

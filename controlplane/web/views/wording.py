@@ -16,6 +16,7 @@ SHORT = {
     "preemption-storm": "preemptions",
     "low-utilisation": "idle",
     "prefix-collapse": "prefix cache",
+    "runaway-session": "runaway",
     "blind-spot": "blind",
     "scaler-blind": "autoscaler",
 }
@@ -28,6 +29,7 @@ NAMES = {
     "kv-pressure": "KV cache pressure",
     "preemption-storm": "preemption storm",
     "prefix-collapse": "prefix cache collapse",
+    "runaway-session": "runaway session",
     "scaler-blind": "blind autoscaler",
 }
 """Detectors as a sentence names them; any other id is written with spaces."""
