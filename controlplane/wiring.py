@@ -26,6 +26,7 @@ from controlplane.act.gate import any_of, ledger_stop, stop_file
 from controlplane.clock import Clock, SystemClock
 from controlplane.collect.choose import connect_of, eyes_of
 from controlplane.collect.litellm import read_litellm
+from controlplane.collect.otlp import read_otlp
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk, Health, sent
 from controlplane.loop.policy import Policy
@@ -47,7 +48,7 @@ from controlplane.store.lease import Lease, LeaseTimes
 from controlplane.store.ledger import open_ledger
 from controlplane.store.retention import Retention
 from controlplane.web.api import api_router
-from controlplane.web.api.intake import LITELLM, intake_router
+from controlplane.web.api.intake import LITELLM, TRACES, intake_router
 from controlplane.web.app import create_app
 from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
 from controlplane.web.probes import probes
@@ -60,7 +61,7 @@ PRUNE_EVERY = timedelta(hours=1)
 
 
 INTAKE: Mapping[SessionSource, tuple[str, Callable[[bytes, str], Batch]]] = MappingProxyType(
-    {SessionSource.LITELLM: (LITELLM, read_litellm)}
+    {SessionSource.LITELLM: (LITELLM, read_litellm), SessionSource.OTLP: (TRACES, read_otlp)}
 )
 """Where each source hands in calls, and how they are read."""
 

@@ -125,6 +125,7 @@ def test_secret_files_are_mounted_by_folder_so_that_they_can_be_renewed() -> Non
     (volume,) = (v for v in pod["volumes"] if "secret" in v)
     assert volume["secret"]["items"] == [
         {"key": "serve-token", "path": "token"},
+        {"key": "sessions-token", "path": "sessions"},
         {"key": "slack-webhook-url", "path": "slack"},
     ]
     (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == volume["name"])
@@ -140,8 +141,9 @@ def test_a_secret_beside_other_things_does_not_hide_them() -> None:
     documents = yaml.safe_load_all(made["manifests/controlplane/base/deployment.yaml"])
     (deployment,) = (d for d in documents if d["kind"] == "Deployment")
     mounts = deployment["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
-    assert [(m["mountPath"], m["subPath"]) for m in mounts if m["name"].startswith("secrets-")] == [
+    assert [(m["mountPath"], m.get("subPath")) for m in mounts if m["name"].startswith("secrets-")] == [
         ("/run/secrets/slack", "slack"),
+        ("/run/secrets/controlplane", None),
         ("/var/lib/controlplane/token", "token"),
     ]
 

@@ -123,6 +123,7 @@ def _secret_files(settings: Settings, folder: Path) -> tuple[list[object], list[
     named = {
         "prometheus-token": prometheus.bearer_token_file if prometheus else None,
         "serve-token": settings.serve.token_file,
+        "sessions-token": settings.sessions.token_file if settings.sessions else None,
         "slack-webhook-url": settings.slack.webhook_url_file if settings.slack else None,
     }
     folders: dict[Path, list[dict[str, str]]] = {}
