@@ -27,7 +27,7 @@ TRACES = "/v1/traces"
 PATHS = frozenset({LITELLM, TRACES})
 
 LARGEST = 32 * 2**20
-"""Bytes of one delivery, packed or not. 512 calls of LiteLLM without prompts are 5 MiB."""
+"""Bytes of one delivery, packed or not. 512 calls of LiteLLM without their prompts are 7 MiB."""
 TOO_LARGE = {
     LITELLM: "a delivery may have 32 MiB; set litellm_settings.turn_off_message_logging: true, "
     "or a smaller DEFAULT_BATCH_SIZE in LiteLLM's environment",
@@ -37,8 +37,25 @@ TOO_LARGE = {
 
 PATIENCE = 30.0
 """Seconds a sender may take for one delivery."""
-AT_ONCE = 16
-"""Deliveries that may be on their way at once: half a gigabyte at the worst."""
+MOST_HELD = 8 * LARGEST
+"""Bytes of all deliveries that are on their way. Bytes, not deliveries: with ``log_format: single`` LiteLLM posts
+hundreds of small ones at once, and sends none of them again."""
+
+
+class _FullError(Exception):
+    """No more can be held."""
+
+
+class _Room:
+    """The bytes that are held."""
+
+    def __init__(self) -> None:
+        self.left = MOST_HELD
+
+    def take(self, size: int) -> None:
+        if size > self.left:
+            raise _FullError
+        self.left -= size
 
 
 def intake_router(path: str, read: Callable[[bytes, str], Batch], take: Callable[[Sequence[Call]], Taken]) -> APIRouter:
@@ -50,7 +67,7 @@ def intake_router(path: str, read: Callable[[bytes, str], Batch], take: Callable
         take: keeps calls for good, or raises ``StoreError``.
     """
     routes = APIRouter(include_in_schema=False)
-    one_at_a_time, coming = CapacityLimiter(1), 0
+    one_at_a_time, room = CapacityLimiter(1), _Room()
 
     def taken(body: bytes, packed: bool, content_type: str) -> tuple[Batch, Taken]:  # noqa: FBT001  runs in a thread
         batch = read(_unpacked(body) if packed else body, content_type)
@@ -58,17 +75,17 @@ def intake_router(path: str, read: Callable[[bytes, str], Batch], take: Callable
 
     @routes.post(path)
     async def intake(request: Request) -> Response:
-        nonlocal coming
         packing = request.headers.get("content-encoding", "identity").strip().lower()
         if packing not in {"identity", "gzip"}:
             return _refused(415, f"{packing[:20]!a} is not understood; send gzip, or no Content-Encoding")
-        if coming >= AT_ONCE:
-            return _refused(503, "too many deliveries at once; send this one again", retry_after=1)
-        coming += 1
+        pieces: list[bytes] = []
         try:
-            body = await _body(request)
+            await _collect(request, pieces, room)
+            body = b"".join(pieces)
             content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             batch, told = await to_thread.run_sync(taken, body, packing == "gzip", content_type, limiter=one_at_a_time)
+        except _FullError:
+            return _refused(503, "too much is on its way at once; send this again", retry_after=1)
         except ClientDisconnect:
             return _refused(400, "the sender went away")
         except TimeoutError:
@@ -80,7 +97,7 @@ def intake_router(path: str, read: Callable[[bytes, str], Batch], take: Callable
         except StoreError as error:
             return _refused(503, f"nothing of this delivery was kept: {error}", retry_after=5)
         finally:
-            coming -= 1
+            room.left += sum(map(len, pieces))
         if path == TRACES:
             return _empty_response(content_type)
         return JSONResponse({"new": told.new, "known": told.known, "skipped": dict(batch.skipped)})
@@ -88,15 +105,15 @@ def intake_router(path: str, read: Callable[[bytes, str], Batch], take: Callable
     return routes
 
 
-async def _body(request: Request) -> bytes:
-    pieces, size = [], 0
+async def _collect(request: Request, pieces: list[bytes], room: _Room) -> None:
+    size = 0
     async with asyncio.timeout(PATIENCE):
         async for piece in request.stream():
             size += len(piece)
             if size > LARGEST:
                 raise SourceError(Fault.TOO_LARGE)
+            room.take(len(piece))
             pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _unpacked(body: bytes) -> bytes:
