@@ -102,6 +102,11 @@ class SessionBook:
         self._roles = {role.name: role for role in roles}
         self._learned: _Learned | None = None
 
+    @property
+    def rules(self) -> SessionRules:
+        """What it judges by: for whoever explains a session."""
+        return self._rules
+
     def take(self, calls: Sequence[Call], now: datetime) -> Taken:
         """Add calls to their sessions; durable when it returns. Raises ``StoreError``, then nothing was kept."""
         terms = self._terms(now)

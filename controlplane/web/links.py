@@ -3,10 +3,12 @@
 from urllib.parse import quote, urlencode
 
 from controlplane.model.keys import RecommendationId, RoleName
+from controlplane.model.session import SessionKey
 
 FLEET = "/"
 RECOMMENDATIONS = "/recommendations"
 ACTIVITY = "/activity"
+SESSIONS = "/sessions"
 HEALTH = "/health"
 GALLERY = "/gallery"
 STOP = "/stop"
@@ -33,6 +35,23 @@ def recommendation(id_: RecommendationId | str, act: str = "") -> str:
     """The page of one recommendation, or one of its forms (``approve``, ``dismiss``)."""
     path = f"{RECOMMENDATIONS}/{quote(id_, safe='')}"
     return f"{path}/{act}" if act else path
+
+
+def sessions(
+    *,
+    role: str | None = None,
+    tenant: str | None = None,
+    state: str | None = None,
+    order: str | None = None,
+    span: str | None = None,
+) -> str:
+    """Sessions of agents, filtered. Alerts and dashboards link here, too."""
+    return address(SESSIONS, tenant=tenant, role=role, state=state, order=order, range_=span)
+
+
+def session(key: SessionKey) -> str:
+    """The page of one session."""
+    return f"{SESSIONS}/one?{urlencode({'tenant': key.tenant, 'id': key.id})}"
 
 
 def activity(*, role: RoleName | str | None = None, kind: str | None = None, span: str | None = None) -> str:

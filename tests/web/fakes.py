@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from controlplane.errors import NotFoundError, RefusedError, StoreError
 from controlplane.loop.desk import Desk, Health
 from controlplane.loop.ports import Kept
+from controlplane.loop.sessions import SessionBook
 from controlplane.model.change import ChangeRecord
 from controlplane.model.cycle import Cycle, Stop
 from controlplane.model.decision import Decision
@@ -159,6 +160,7 @@ def a_desk(
     health: Health | None = None,
     note: str = "",
     fleet: str = "agents-test",
+    sessions: SessionBook | None = None,
 ) -> Desk:
     """A desk over the ledger, six seconds after the newest tick; roles are those of its cycle."""
     if roles is None:
@@ -175,5 +177,6 @@ def a_desk(
         health=lambda: health or Health(last_success={"tick": now - timedelta(seconds=6)}),
         limits=limits or {},
         budget_dollars_per_hour=ledger.cycle.fleet.budget_dollars_per_hour if ledger.cycle else None,
+        sessions=sessions,
         note=note,
     )

@@ -28,6 +28,7 @@ from controlplane.model.recommendation import (
     State,
 )
 from tests.builders import a_recommendation, an_expectation
+from tests.web.fake_sessions import a_book, the_sessions
 from tests.web.fakes import FakeLedger, a_desk
 from tests.web.showcase_roles import (
     CODER,
@@ -289,4 +290,5 @@ def desk(books: FakeLedger | None = None, *, note: str = "", late: timedelta = t
         health=Health(last_success=loops, errors={"deliver": "hooks.slack.com: 429, again in 30 s"}),
         note=note,
         fleet="agents-prod",
+        sessions=a_book(the_sessions()),
     )

@@ -8,6 +8,7 @@ from controlplane.loop.desk import Health
 from controlplane.model.cycle import Stop
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import State
+from controlplane.web import links
 from tests.builders import (
     NOON,
     a_calm_role,
@@ -20,9 +21,10 @@ from tests.builders import (
     a_spec,
 )
 from tests.web import showcase
+from tests.web.fake_sessions import RUNAWAY
 from tests.web.fakes import FakeLedger, a_desk
 
-PAGES = ["/", "/roles/planner", "/recommendations", "/activity", "/health", "/stop", "/gallery"]
+PAGES = ["/", "/roles/planner", "/recommendations", "/sessions", "/activity", "/health", "/stop", "/gallery"]
 
 
 def refresh(client, path, block="live"):
@@ -48,7 +50,9 @@ def test_every_page_answers_when_nothing_at_all_is_known_of_a_role(visit, path):
     assert visit(a_desk(FakeLedger(cycle=a_cycle(a_fleet(blind, sources=()))))).get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/roles/planner", "/recommendations", "/activity", "/health"])
+@pytest.mark.parametrize(
+    "path", ["/", "/roles/planner", "/recommendations", "/sessions", links.session(RUNAWAY.key), "/activity", "/health"]
+)
 def test_a_refresh_gets_one_block_and_what_stands_around_it(visit, path):
     answer = refresh(visit(showcase.desk()), path)
     assert "<!doctype" not in answer.text

@@ -47,7 +47,7 @@ def _wide(settings: Settings) -> Iterator[Alert]:
         severity=Severity.CRITICAL,
         summary=f"{{{{ $labels.tenant }}}}: a session begun at {BEGAN} has {{{{ $value }}}} calls in flight at once",
         description=f"Over {runaway.fanout:g} is no planned fan-out: an agent calls itself, or retries without end. "
-        f"First: which session, and which agent of it: {_page(settings, 'active=yes&order=fanout')}. Then have its "
+        f"First: which session, and which agent of it: {_page(settings, 'state=active&order=fanout')}. Then have its "
         "owner stop it, or block its key in the router; more replicas only feed it.",
         dashboard=AGENTS_BOARD,
     )
@@ -78,6 +78,6 @@ def _over(settings: Settings) -> Alert:
         severity=Severity.WARNING,
         summary="{{ $labels.tenant }}: a session spent more than it was allowed",
         description=f"Nothing has stopped it: the control plane only watches. First: which one, and does it go on: "
-        f"{_page(settings, 'over=yes')}. What it may take is sessions.runaway_factor and sessions.budget_dollars.",
+        f"{_page(settings, 'state=over')}. What it may take is sessions.runaway_factor and sessions.budget_dollars.",
         dashboard=AGENTS_BOARD,
     )

@@ -116,6 +116,7 @@ def _nav(path: str, waiting: int) -> tuple[NavItem, ...]:
     return (
         item("Fleet", links.FLEET, also="/roles/"),
         item("Recommendations", links.RECOMMENDATIONS, count=waiting),
+        item("Sessions", links.SESSIONS),
         item("Activity", links.ACTIVITY),
         item("Health", links.HEALTH),
     )
