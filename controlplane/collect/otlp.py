@@ -7,7 +7,7 @@ the one closest to the router. What a span does not say of its session and agent
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from controlplane.collect import litellm_caller as caller
@@ -42,57 +42,77 @@ def read_otlp(body: bytes, content_type: str) -> Batch:
     """
     told = list(bounded(spans(body, content_type)))
     family = _Family([span for span in told if isinstance(span, Span)])
-    told.sort(key=family.knows_least)  # of two spans of one call, the one that says whose it is comes first
+    entries: list[_Member | NotACallError] = [*family.members]
+    entries += (span for span in told if isinstance(span, NotACallError))
     seen: set[str] = set()
 
-    def read(span: Span | NotACallError) -> Call:
-        if isinstance(span, NotACallError):
-            raise span
-        call = family.call(span)
+    def read(entry: _Member | NotACallError) -> Call:
+        if isinstance(entry, NotACallError):
+            raise entry
+        call = family.call(entry)
         if call.id in seen:
             raise NotACallError("another span of the same call")
         seen.add(call.id)
         return call
 
-    batch = gathered(told, read)
+    batch = gathered(entries, read)
     return replace(batch, calls=tuple(sorted(batch.calls, key=lambda call: call.ended)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One span, and what it says by itself: worked out once, for all its descendants ask."""
+
+    span: Span
+    refusal: str | None
+    """Why it is no call to a model; ``None`` when it is one."""
+    other: bool
+    """Calls inside it are other calls: it is an agent, or a tool."""
+    session: str
+    agent: str
+    litellm: Mapping[str, Any]
+
+
+def _member(span: Span) -> _Member:
+    return _Member(
+        span=span,
+        refusal=_why_not(span),
+        other=_operation(span) in names.AGENTS | names.NOT_CALLS,
+        session=identity(*(span.attributes.get(key) for key in names.SESSION)),
+        agent=_agent(span),
+        litellm=_litellm(span),
+    )
 
 
 class _Family:
     """The spans of one request, and who is whose child."""
 
     def __init__(self, told: Sequence[Span]) -> None:
-        self._spans = {(span.trace, span.id): span for span in told}
-        self._wrappers = {
-            (outer.trace, outer.id)
-            for span in told
-            if _why_not(span) is None
-            for outer in self._around(span)
-            if _why_not(outer) is None
-        }
+        self.members = [_member(span) for span in told]
+        self._by_id = {(member.span.trace, member.span.id): member for member in self.members}
+        self._wrappers = {id(self._wrapper(member)) for member in self.members if member.refusal is None}
+        self.members.sort(key=self._knows_least)
 
-    def call(self, span: Span) -> Call:
+    def call(self, member: _Member) -> Call:
         """The span as a call; raises :class:`NotACallError`."""
-        refusal = _why_not(span)
-        if refusal is None and (span.trace, span.id) in self._wrappers:
-            refusal = "it wraps another call"
-        if refusal is not None:
-            raise NotACallError(refusal)
-        said, told = span.attributes, _litellm(span)
-        caller.refuse_health_check(told)
-        own = identity(f"{span.trace}:{span.id}")
+        refusal = "it wraps another call" if id(member) in self._wrappers else None
+        if member.refusal or refusal:
+            raise NotACallError(member.refusal or refusal)
+        span, litellm = member.span, member.litellm
+        said, own = span.attributes, identity(f"{span.trace}:{span.id}")
+        caller.refuse_health_check(litellm)
         begun, ended = interval(span.begun / 1e9, span.ended / 1e9)
         prompt = tokens(_first(said, names.PROMPT))
-        cached = min(prompt, tokens(_first(said, names.CACHED) or _cached(told)))
-        agents = [*dict.fromkeys(filter(None, (_agent(one) for one in self._line(span)))), ""]
+        cached = min(prompt, tokens(_first(said, names.CACHED) or _cached(litellm)))
+        agents = [*dict.fromkeys(one.agent for one in self._line(member) if one.agent), ""]
         return Call(
             id=identity(*(said.get(key) for key in names.CALL_ID), own),
-            key=SessionKey(_tenant(span, told), self._session(span) or identity(span.trace, own)),
+            key=SessionKey(_tenant(span, litellm), self._session(member) or identity(span.trace, own)),
             asked=_asked(said),
             begun=begun,
             ended=ended,
-            agent=agents[0] or caller.agent(told, user_agent=told.get("user_agent")),
-            parent=agents[1] if agents[0] else caller.parent(told),
+            agent=agents[0] or caller.agent(litellm, user_agent=litellm.get("user_agent")),
+            parent=agents[1] if agents[0] else caller.parent(litellm),
             prompt=prompt - cached,
             cached=cached,
             output=tokens(_first(said, names.OUTPUT)),
@@ -100,35 +120,32 @@ class _Family:
             dollars=dollars(_first(said, names.COST)),
         )
 
-    def knows_least(self, span: Span | NotACallError) -> tuple[bool, bool]:
-        """Orders spans by what they do not know."""
-        if isinstance(span, NotACallError):
-            return True, True
-        return not self._session(span), not any(_agent(one) for one in self._line(span))
+    def _knows_least(self, member: _Member) -> tuple[bool, bool]:
+        """Of two spans of one call, the one that says whose it is comes first."""
+        return not self._session(member), not any(one.agent for one in self._line(member))
 
-    def _session(self, span: Span) -> str:
-        """The session id that the span, an ancestor or the process names; empty where none does."""
-        line = tuple(self._line(span))
-        said = (one.attributes.get(key) for one in line for key in names.SESSION)
-        of_litellm = caller.session(_litellm(span))
-        return identity(*said, of_litellm, *(span.resource.get(key) for key in names.SESSION))
+    def _session(self, member: _Member) -> str:
+        """The session id that the span, an ancestor, LiteLLM or the process names; empty where none does."""
+        for one in self._line(member):
+            if one.session:
+                return one.session
+        return identity(caller.session(member.litellm), *(member.span.resource.get(key) for key in names.SESSION))
 
-    def _line(self, span: Span) -> Iterator[Span]:
+    def _line(self, member: _Member) -> Iterator[_Member]:
         """The span and its ancestors in this request, nearest first."""
-        one: Span | None = span
+        one: _Member | None = member
         for _ in range(HIGHEST):
             if one is None:
                 return
             yield one
-            one = self._spans.get((one.trace, one.parent)) if one.parent != one.id else None
+            one = self._by_id.get((one.span.trace, one.span.parent))
 
-    def _around(self, span: Span) -> Iterator[Span]:
-        """The ancestors up to the nearest agent or tool: beyond it, calls are other calls."""
-        for one in self._line(span):
-            if one is not span:
-                if _operation(one) in names.AGENTS | names.NOT_CALLS:
-                    return
-                yield one
+    def _wrapper(self, member: _Member) -> _Member | None:
+        """The nearest call around this one, with no agent and no tool in between; it does not count."""
+        for one in self._line(member):
+            if one is not member and (one.other or one.refusal is None):
+                return None if one.other else one
+        return None
 
 
 def _operation(span: Span) -> str:
