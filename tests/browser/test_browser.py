@@ -10,7 +10,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from controlplane.model.cycle import Stop
 from controlplane.model.recommendation import State
+from controlplane.web import links
 from tests.web import showcase
+from tests.web.fake_sessions import RUNAWAY, FakeSessionMemory, a_book
 from tests.web.fakes import FakeLedger, a_desk
 
 pytestmark = pytest.mark.real
@@ -22,6 +24,8 @@ PAGES = {
     "role-folded-out": "/roles/coder?range=8h&open=table-ttft,queries-kv,readings",
     "recommendations": "/recommendations",
     "recommendation": RAISE,
+    "sessions": "/sessions",
+    "session": links.session(RUNAWAY.key),
     "activity": "/activity",
     "health": "/health",
     "stop": "/stop",
@@ -82,6 +86,32 @@ def test_every_state_is_clean_and_readable(look, axe, tmp_path, name):
         settled(eyes, "/", theme)
         eyes.picture(tmp_path / f"{name}-{theme}.png", 1560)
         assert serious(eyes, axe) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "book"), [("nobody-tells", None), ("silent", a_book(FakeSessionMemory(told=None), source="otlp"))]
+)
+def test_without_sessions_the_page_says_what_to_add(look, axe, tmp_path, name, book):
+    eyes = look(replace(showcase.desk(), sessions=book))
+    for theme in ("light", "dark"):
+        settled(eyes, "/sessions", theme)
+        eyes.picture(tmp_path / f"{name}-{theme}.png", 1560)
+        assert serious(eyes, axe) == {}
+
+
+def test_a_session_is_reached_from_the_list_and_filters_stand_in_the_address(look):
+    eyes = look(showcase.desk())
+    settled(eyes, "/sessions")
+    eyes.driver.find_element(By.PARTIAL_LINK_TEXT, "over their allowance").click()
+    WebDriverWait(eyes.driver, 10).until(lambda d: "state=over" in d.current_url)
+    eyes.keys("/")
+    eyes.keys("research", Keys.ENTER)
+    WebDriverWait(eyes.driver, 10).until(lambda d: "tenant=research" in d.current_url)
+    assert "state=over" in eyes.driver.current_url
+    assert len(eyes.driver.find_elements(By.CSS_SELECTOR, "#live tbody tr")) == 1
+    eyes.driver.find_element(By.CSS_SELECTOR, "#live tbody a.name").click()
+    WebDriverWait(eyes.driver, 10).until(lambda d: "What to do" in words_in(d, "live"))
+    assert eyes.complaints() == []
 
 
 def test_the_checker_sees_what_is_unreadable(look, axe):
@@ -148,7 +178,9 @@ def test_stopping_and_resuming_by_form(look):
     assert [what for what, *_ in books.said] == ["stop", "resume", "nudge"]
 
 
-@pytest.mark.parametrize(("keys", "path"), [("gr", "/recommendations"), ("ga", "/activity"), ("gh", "/health")])
+@pytest.mark.parametrize(
+    ("keys", "path"), [("gr", "/recommendations"), ("gs", "/sessions"), ("ga", "/activity"), ("gh", "/health")]
+)
 def test_two_letters_go_places(look, keys, path):
     eyes = look(showcase.desk())
     eyes.open("/")

@@ -6,7 +6,7 @@
   const reveal = (element) => { if (element) element.hidden = false; };
 
   // Keys: single letters, never while somebody types, never with a modifier.
-  const places = { f: "/", r: "/recommendations", s: "/sessions", a: "/activity", h: "/health" };
+  const places = { f: "/", r: "/recommendations", a: "/activity", s: "/sessions", h: "/health" };
   let going = 0;
 
   const dismiss = () => {

@@ -116,8 +116,8 @@ def _nav(path: str, waiting: int) -> tuple[NavItem, ...]:
     return (
         item("Fleet", links.FLEET, also="/roles/"),
         item("Recommendations", links.RECOMMENDATIONS, count=waiting),
-        item("Sessions", links.SESSIONS),
         item("Activity", links.ACTIVITY),
+        item("Sessions", links.SESSIONS),
         item("Health", links.HEALTH),
     )
 

@@ -10,7 +10,6 @@ from controlplane.loop.sessions import SessionRules
 from controlplane.model.keys import RoleName
 from controlplane.model.money import TokenKind
 from controlplane.model.session import AgentUse, Session, Usual
-from controlplane.model.units import Unit, text
 from controlplane.web import links
 from controlplane.web.views import moments
 from controlplane.web.views.fleet import Tag
@@ -90,12 +89,13 @@ def page(s: Session, usual: Usual | None, rules: SessionRules, now: datetime, *,
 
 def _because(s: Session, usual: Usual | None, rules: SessionRules, now: datetime) -> Iterator[str]:
     began = f"sessions that begin at {s.role}" if s.role else "sessions that begin outside our roles"
-    took = f"It took {text(s.weighted, Unit.TOKENS)} by weight in {s.calls:,} {'call' if s.calls == 1 else 'calls'}"
+    took = f"It took {short(s.weighted)} tokens by weight in {s.calls:,} {'call' if s.calls == 1 else 'calls'}"
     if usual is None or usual.weighted <= 0:
         yield f"{took}; what {began} usually take is not known until 20 have finished."
     else:
-        against = f"{text(usual.weighted, Unit.TOKENS)}, the median of {usual.sessions}"
-        yield f"{took}, {times(s.weighted / usual.weighted)} what {began} usually take ({against})."
+        factor = times(s.weighted / usual.weighted)
+        against = f"{short(usual.weighted)}, the median of {usual.sessions}"
+        yield f"{took}, {factor} times what {began} usually take ({against})."
     cost = price(s)
     cost_words = f"It cost {cost.text}" if cost.known else "What it cost is not known yet"
     if s.over is None:
@@ -131,7 +131,7 @@ def _agents(s: Session, now: datetime) -> Iterator[AgentRow]:
             parent=agent.parent,
             calls=f"{agent.calls:,}",
             failed=f"{agent.failed:,}" if agent.failed else "",
-            tokens=text(agent.weighted, Unit.TOKENS).removesuffix(" tokens"),
+            tokens=short(agent.weighted),
             percent=round(agent.weighted / most * 100, 1) if most > 0 else 0.0,
             begun=moments.clock(agent.begun, now),
             last=moments.ago(agent.last, now),
@@ -147,7 +147,7 @@ def tree(agents: Sequence[AgentUse]) -> tuple[tuple[AgentUse, int], ...]:
     children: defaultdict[str, list[AgentUse]] = defaultdict(list)
     roots: list[AgentUse] = []
     for agent in sorted(agents, key=lambda a: (a.weighted, a.agent)):  # the last is taken first
-        (children[agent.parent] if agent.parent in known and agent.parent != agent.agent else roots).append(agent)
+        (children[agent.parent] if agent.parent and agent.parent in known else roots).append(agent)
     placed: dict[str, tuple[AgentUse, int]] = {}
     waiting = [(agent, 0) for agent in [*sorted(agents, key=lambda a: (a.weighted, a.agent)), *roots]]
     while waiting:

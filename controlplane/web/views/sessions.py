@@ -103,17 +103,19 @@ def _row(s: Session, usual: Usual | None, asked: Asked, now: datetime, *, wide: 
 
 
 def times_usual(s: Session, usual: Usual | None) -> Quantity:
-    """What it took against what is usual where it began: ``×2.3``."""
+    """What it took against what is usual where it began: ``2.3×``."""
     if usual is None:
         return Quantity(text="unknown", known=False, why="fewer than 20 that began there have finished")
     if usual.weighted <= 0:
         return Quantity(text="unknown", known=False, why="usually they take nothing")
-    return Quantity(text=times(s.weighted / usual.weighted), known=True)
+    return Quantity(text=f"{times(s.weighted / usual.weighted)}×", known=True)
 
 
 def times(factor: float) -> str:
-    """``×23``, ``×2.3``, ``×0.4``."""
-    return f"×{factor:,.0f}" if factor >= 10 else f"×{factor:.1f}"
+    """``23``, ``2.3``, ``less than 0.1``."""
+    if factor < 0.1:
+        return "less than 0.1"
+    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.1f}"
 
 
 def price(s: Session) -> Quantity:
@@ -126,8 +128,8 @@ def price(s: Session) -> Quantity:
 
 
 def money(dollars: float) -> str:
-    """``$41.20``; below a dollar as many digits as say something: ``$0.0123``."""
-    if dollars >= 1 or dollars == 0:
+    """``$41.20``, ``$0.61``; below that as many digits as say something: ``$0.0123``."""
+    if dollars >= 0.1 or dollars == 0:
         return f"${dollars:,.2f}"
     return f"${dollars:.4f}" if dollars >= 0.0001 else "under $0.0001"
 
@@ -140,7 +142,7 @@ def trouble(s: Session, *, wide: bool) -> tuple[Tag, ...]:
 
 def state(s: Session) -> Tag:
     """Whether it still runs, as far as anybody can say."""
-    return Tag(words="active", tone="acc") if s.ended is None else Tag(words="finished")
+    return Tag(words="active", tone="ok") if s.ended is None else Tag(words="finished")
 
 
 _HEADS = (
@@ -218,7 +220,7 @@ def _spent(found: Sequence[Session], of: str) -> Total:
     blind = len(found) - len(known)
     how = "weighted tokens at their models' prices when each call was told"
     note = f"{blind} without a price" if blind else of
-    return Total(label="Spent", value=f"${fsum(known):,.2f}", unit="" if not blind else "known", note=note, how=how)
+    return Total(label="Spent", value=f"${fsum(known):,.2f}", unit="at least" if blind else "", note=note, how=how)
 
 
 def _tokens(found: Sequence[Session], of: str) -> Total:
