@@ -66,22 +66,24 @@ class MixedStory:
 
     opening: timedelta = timedelta(minutes=10)
     """How long it has run before somebody looks."""
-    storms: timedelta = timedelta(minutes=10)
-    """From the opening on, so often a session starts far too many agents."""
+    storm_at: timedelta = timedelta(minutes=1)
+    """From the opening: a session starts far too many agents,"""
+    again_after: timedelta = timedelta(minutes=10)
+    """and so long after it another one."""
 
     def mood(self, at: float) -> Mood:
         """Always the same, but for the storms."""
-        since = timedelta(seconds=at) - self.opening
-        if since >= timedelta(0) and since % self.storms < MOMENT:
+        since = timedelta(seconds=at) - self.opening - self.storm_at
+        if since >= timedelta(0) and since % self.again_after < MOMENT:
             return replace(BUSY, runaway=Runaway.STORM)
         return BUSY
 
     def told(self) -> tuple[tuple[timedelta, str], ...]:
         """What will be seen and when, for people."""
         return (
-            (timedelta(0), "sessions: one starts more than sixty agents at once; another every ten minutes"),
             (timedelta(minutes=1), "prefill and decode share the planner's calls; embedder and reranker hold slices"),
             (timedelta(minutes=1), "a notebook holds an A100; a slice and an L40 belong to nobody"),
+            (self.storm_at, "sessions: one starts more than sixty agents at once; another every ten minutes"),
             (timedelta(minutes=30), "coder: seen idle for 30 minutes, with what it costs"),
         )
 

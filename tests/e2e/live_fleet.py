@@ -43,6 +43,8 @@ HISTORY = timedelta(minutes=6)
 """How long the cluster has run before anybody looks."""
 IDLE = timedelta(seconds=20)
 """After how long without a call a session has finished."""
+STORM = timedelta(seconds=15)
+"""How long after the start a session starts sixty agents at once: the service is up by then."""
 LOOK = 0.25
 """Seconds between two looks into the books."""
 
@@ -171,7 +173,7 @@ def live_fleet(
         alertmanagers: ``host:port`` of those that are told of alerts.
     """
     clock = SystemClock()
-    fleet = Fleet(mixed_cluster(), MixedStory(opening=HISTORY), Random(7), clock.now() - HISTORY)
+    fleet = Fleet(mixed_cluster(), MixedStory(opening=HISTORY, storm_at=STORM), Random(7), clock.now() - HISTORY)
     fleet.advance(clock.now())
     fleet.nodes[0].xid[0] = 43  # an application's fault, long ago
     simulated = Noted(fleet, clock, targets_file=folder / "targets.json")

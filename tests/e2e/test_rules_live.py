@@ -176,7 +176,6 @@ def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price
         (tenant, role): weighted(kinds) * prices[models[role]] * 3600 / 1e6 for (tenant, role), kinds in tokens.items()
     }
     assert said == pytest.approx(dollars, rel=0.01)
-    assert sum(said.values()) < live.value("llm_fleet:bill_dollars_per_hour:sum", quiet)
 
 
 NOTHING_YET = {

@@ -14,8 +14,8 @@ RAMP = Path(__file__).parent / "data" / "ramp-planner.tar.xz"
 
 
 def test_the_demo_ends_by_itself_with_findings_and_recommendations():
-    """Twenty real seconds at 40 times the speed are 13 minutes of the fleet; the pressure is found in the fifth."""
-    command = "demo --no-browser --port 0 --for 20s --speed 40"
+    """24 real seconds at 50 times the speed are 20 minutes of the fleet; the lost agent is found in the sixteenth."""
+    command = "demo --no-browser --port 0 --for 24s --speed 50"
     done = subprocess.run(
         [sys.executable, "-m", "controlplane.cli.main", *command.split()],
         capture_output=True,
@@ -27,6 +27,10 @@ def test_the_demo_ends_by_itself_with_findings_and_recommendations():
     assert re.search(r"Pages: http://127\.0\.0\.1:\d+/", done.stdout)
     assert "planner: the KV cache is over 90 % full" in done.stdout
     assert "Store the KV cache of planner as FP8" in done.stdout
+    assert re.search(r"planner: session “s\d+” of Team [AB] took 1\d\.\d times the usual tokens", done.stdout)
+    told = re.search(r"The router told of (\d+) calls", done.stdout)
+    assert told is not None
+    assert int(told[1]) > 3000
     assert "Traceback" not in done.stderr
 
 
@@ -41,6 +45,7 @@ def test_the_mixed_fleet_can_be_looked_at_too():
     )
     assert done.returncode == 0, done.stderr
     assert "prefill and decode share the planner's calls" in done.stdout
+    assert "calls in flight at once" in done.stdout, "a storm of agents is found at once"
     assert "Traceback" not in done.stderr
 
 

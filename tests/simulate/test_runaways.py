@@ -30,7 +30,7 @@ def spent(session: SessionTruth) -> float:
 
 
 def test_a_storm_is_one_session_that_starts_sixty_agents_at_once():
-    story = MixedStory(opening=timedelta(minutes=2))
+    story = MixedStory(opening=timedelta(minutes=1))
     found = sessions(told(mixed_cluster(), story, 5), mixed_cluster().split)
     wide = [session for session in found.values() if session.fanout > 20]
     assert len(wide) == 1
@@ -43,7 +43,7 @@ def test_a_storm_is_one_session_that_starts_sixty_agents_at_once():
 def test_storms_come_again_and_only_at_their_time():
     story = MixedStory()
     stormy = [at for at in range(0, 40 * 60, 5) if story.mood(at).runaway is not None]
-    assert stormy == [600, 605, 610, 1200, 1205, 1210, 1800, 1805, 1810]
+    assert stormy == [660, 665, 670, 1260, 1265, 1270, 1860, 1865, 1870]
 
 
 def test_as_long_as_the_mood_is_for_it_one_follows_the_other():
