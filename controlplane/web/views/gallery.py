@@ -16,6 +16,7 @@ from controlplane.web.views.quantity import Quantity, plain
 from controlplane.web.views.recommendation import CheckLine, Fact
 from controlplane.web.views.recommendations import Choice, RecommendationLine
 from controlplane.web.views.spark import Spark, spark
+from controlplane.web.views.totals import Total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Samples:
     across: tuple[Bar, ...]
     choices: tuple[Choice, ...]
     events: tuple[Event, ...]
+    totals: tuple[Total, ...]
     facts: tuple[Fact, ...]
     checks: tuple[CheckLine, ...]
     diff: tuple[DiffLine, ...]
@@ -106,6 +108,13 @@ def samples(now: datetime) -> Samples:
             change(1, "now", "minReplicaCount 6 → 7", "expected: TTFT p95 < 1 s", Tag(words="being sent", tone="acc")),
             change(40, "done", "minReplicaCount 3 → 2", "TTFT stayed under 0.8 s", Tag(words="met", tone="ok")),
             change(95, "warn", "minReplicaCount 5 → 4", "TTFT p95 rose to 1.9 s", Tag(words="worse", tone="bad")),
+        ),
+        totals=(
+            Total(
+                label="Spend now", value="$26.81", unit="/h", note="budget $32.00", how="GPUs held times their price"
+            ),
+            Total(label="Spent", value="$49.28", unit="at least", note="1 without a price", how="what was priced"),
+            Total(label="Tokens", value="unknown", unit="", note="no role's tokens are known", how="", known=False),
         ),
         facts=(
             Fact(label="Costs", words="+$5.00/h", note="budget left $5.19/h"),
