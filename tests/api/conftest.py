@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from controlplane.loop.desk import Desk, Health
+from controlplane.loop.sessions import SessionBook
 from controlplane.model.cycle import Recollection
 from controlplane.model.limit import Limit
 from controlplane.model.reading import Reading
@@ -51,6 +52,7 @@ class House:
     now: datetime = NOON
     token: str | None = None
     nudged: int = 0
+    sessions: SessionBook | None = None
     health: Health = field(default_factory=lambda: Health(last_success={"tick": NOON}))
 
     def client(self, **headers: str) -> "Client":
@@ -70,6 +72,7 @@ class House:
             health=lambda: self.health,
             limits={PLANNER: (Limit(reading=Reading.WAITING_PER_REPLICA, comparison=">", value=5, words="limit"),)},
             budget_dollars_per_hour=25.0,
+            sessions=self.sessions,
         )
         return create_app(desk, routers=(api_router(desk), probes(desk)))
 
