@@ -8,15 +8,27 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from controlplane.generate.rules.cost import WEIGHTED_PRICE
 from controlplane.simulate.mixed import mixed_cluster
+from controlplane.simulate.truth_sessions import sessions
 from tests.e2e.live_fleet import PACE, LiveFleet, live_fleet, panel_queries
-from tests.e2e.told_sessions import TOKENS, Active, Scrape, active, expected, scrapes, weighted
+from tests.e2e.told_sessions import (
+    SPLIT,
+    TOKENS,
+    Active,
+    Scrape,
+    active,
+    after_their_last_pause,
+    expected,
+    listed,
+    scrapes,
+    weighted,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]  # 2 minutes, most of them spent waiting
 
@@ -148,6 +160,22 @@ def test_as_many_sessions_are_active_as_the_books_say_and_as_wide(live: LiveFlee
         widest = max(widest, *wide.values())
     assert exact > 2 * len(told), "mostly there is one right answer"
     assert widest > 50, "a storm of agents was under way"
+
+
+def test_every_session_is_told_as_it_was(live: LiveFleet) -> None:
+    found, told = listed(live)
+    books, unbroken = sessions(told, SPLIT), sessions(after_their_last_pause(told), SPLIT)
+    assert {(one["tenant"], one["id"]) for one in found} == set(books)
+    assert len(books) > 30
+    start, exact = live.fleet.start.timestamp(), 0
+    for one in found:
+        true, lately = (those[one["tenant"], one["id"]] for those in (books, unbroken))
+        assert (one["role"], one["calls"], one["tokens"]) == (true.role, true.calls, true.tokens)
+        assert datetime.fromisoformat(one["begun"]).timestamp() == pytest.approx(start + true.begun, abs=1e-4)
+        assert datetime.fromisoformat(one["last"]).timestamp() == pytest.approx(start + true.last, abs=1e-4)
+        assert lately.fanout <= one["fanout"] <= true.fanout, one
+        exact += lately.fanout == true.fanout
+    assert exact > len(found) / 2, "mostly there is one right answer"
 
 
 def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price(live: LiveFleet, quiet: float) -> None:

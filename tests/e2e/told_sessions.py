@@ -4,9 +4,13 @@ Every scrape of the service holds exactly the calls of some whole number of deli
 found by its number of tokens, and all else is compared with that.
 """
 
+import json
+import threading
+import urllib.request
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from controlplane.simulate.answer import Answer
 from controlplane.simulate.mixed import mixed_cluster
@@ -14,6 +18,8 @@ from controlplane.simulate.truth_sessions import SessionTruth, sessions, tokens_
 from tests.e2e.live_fleet import IDLE, PACE, LiveFleet
 
 SPLIT = mixed_cluster().split
+TOLD_AFTER = 6.0
+"""Seconds after its end at which a call is told at the latest, and acknowledged."""
 TOKENS = "llm_fleet_session_tokens_total"
 
 
@@ -69,7 +75,7 @@ def active(scrape: Scrape, start: float) -> Mapping[tuple[str, str], Active]:
     """By tenant and the role they began at. ``start``: of the simulation, Unix time."""
     found: defaultdict[tuple[str, str], list[tuple[SessionTruth, SessionTruth, bool]]] = defaultdict(list)
     idle, ticks = IDLE.total_seconds(), 2 * PACE.total_seconds()
-    since = sessions(_after_their_last_pause(scrape.told), SPLIT)
+    since = sessions(after_their_last_pause(scrape.told), SPLIT)
     for key, session in sessions(scrape.told, SPLIT).items():
         silent = scrape.at - start - session.last
         if silent < idle + ticks:
@@ -85,12 +91,25 @@ def active(scrape: Scrape, start: float) -> Mapping[tuple[str, str], Active]:
     }
 
 
-def _after_their_last_pause(told: Sequence[Answer]) -> Sequence[Answer]:
+def listed(live: LiveFleet) -> tuple[list[dict[str, Any]], Sequence[Answer]]:
+    """Sessions as the service's API tells of them, and the calls it was told of; while no delivery is under way."""
+    pause = threading.Event()
+    for _ in range(100):
+        before = live.calls.settled
+        with urllib.request.urlopen(f"{live.service}/api/v1/sessions?limit=1000&order=recent", timeout=10) as reply:
+            found: list[dict[str, Any]] = json.load(reply)
+        if before is not None and before == live.calls.settled:
+            return found, live.calls.answers[:before]
+        pause.wait(0.1)
+    raise AssertionError("a delivery was under way each time")
+
+
+def after_their_last_pause(told: Sequence[Answer]) -> Sequence[Answer]:
     """The calls of each session since it was last, or may have been, taken to be finished."""
     by_session: defaultdict[tuple[str, str], list[Answer]] = defaultdict(list)
     for answer in sorted(told, key=lambda answer: answer.ended):
         calls = by_session[answer.team, answer.session]
-        if calls and answer.ended - calls[-1].ended > IDLE.total_seconds() / 2:  # it is told up to 5 s later
+        if calls and answer.ended - calls[-1].ended > IDLE.total_seconds() - TOLD_AFTER:
             calls.clear()
         calls.append(answer)
     return [answer for calls in by_session.values() for answer in calls]
