@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.detect import DEFAULT_DETECTORS
 from controlplane.promql.catalogue import CATALOGUE, wire_names
 from controlplane.promql.exported import EXPORTED
 from controlplane.promql.recorded import RECORDED
 from controlplane.settings.alerts import AlertLimits, AlertName
+from controlplane.settings.sessions import Sessions
 from tests.generate.alerts.judged import alerts_of, stage
 from tests.generate.promql_names import metric_names
 
@@ -74,3 +76,7 @@ def test_settings_that_pages_name_exist() -> None:
     for page in PAGES:
         for key in re.findall(r"`alerts\.limits\.(\w+)`", page.read_text(encoding="utf-8")):
             assert key in AlertLimits.model_fields, f"{page.name}: {key}"
+        for detector, key in re.findall(r"`detectors\.([\w-]+)\.(\w+)`", page.read_text(encoding="utf-8")):
+            assert any(d.id == detector and hasattr(d, key) for d in DEFAULT_DETECTORS), f"{page.name}: {key}"
+        for key in re.findall(r"`sessions\.(\w+)`", page.read_text(encoding="utf-8")):
+            assert key in Sessions.model_fields, f"{page.name}: {key}"

@@ -61,6 +61,7 @@ def test_two_rules_of_one_name_differ_in_their_labels() -> None:
         ("detectors: {preemption-storm: {share: 0.5, floor: 2}}", AlertName.PREEMPTION_STORM, "> 2 unless"),
         ("detectors: {prefix-collapse: {share: 0.25}}", AlertName.PREFIX_CACHE_COLLAPSE, "< 0.25 *"),
         ("detectors: {low-utilisation: {limit: 0.1}}", AlertName.ROLE_UNDERUTILISED, "< 0.1"),
+        ("detectors: {runaway-session: {fanout: 30}}", AlertName.RUNAWAY_FANOUT, "> 30"),
         ("alerts: {limits: {error_share: 0.1}}", AlertName.REQUEST_ERRORS, "> 0.1"),
         ("alerts: {limits: {source_age: 5m}}", AlertName.CONTROL_PLANE_STALE, "> 300"),
     ],
@@ -75,6 +76,15 @@ def test_a_detector_that_is_off_takes_its_alerts_with_it() -> None:
     assert not named(AlertName.QUEUE_BACKLOG, off)
     assert not named(AlertName.SCALED_TO_MAX, off)
     assert named(AlertName.KV_CACHE_PRESSURE, off)
+
+
+def test_alerts_of_sessions_link_the_page_that_names_the_session() -> None:
+    here = named(AlertName.RUNAWAY_FANOUT)[0].description
+    assert " /sessions?tenant={{ $labels.tenant | urlquery }}&state=active&order=fanout. " in here
+    public = named(AlertName.SESSION_BUDGET_EXCEEDED, "serve: {public_url: https://fleet.example.com/}\n")[0]
+    assert (
+        "https://fleet.example.com/sessions?tenant={{ $labels.tenant | urlquery }}&state=over. " in public.description
+    )
 
 
 def test_an_alert_may_be_left_out_and_all_others_get_what_is_put_on_them() -> None:
