@@ -75,6 +75,11 @@ def llm_d_sim_binary() -> Path:
     return program("llm-d-inference-sim")
 
 
+@pytest.fixture(scope="session")
+def litellm_binary() -> Path:
+    return program("litellm")
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """A Chromium and the driver that belongs to it."""

@@ -9,6 +9,7 @@ from tools import real_debian_newer as suites
 from tools.real_go import BY_HAND, GoProgram
 from tools.real_kubernetes import PROGRAMS as KUBERNETES
 from tools.real_programs import Server, numbers, on_path_or
+from tools.real_python import LITELLM
 
 SIM = GoProgram(
     "llm-d-inference-sim",
@@ -124,6 +125,15 @@ SERVERS: dict[str, Server] = {
             crds.definitions,
             crds.fetch_definitions,
             BY_HAND,
+            (),
+        ),
+        Server(
+            LITELLM.name,
+            numbers(LITELLM.version),
+            f"Python package litellm {LITELLM.version}, in an environment of its own",
+            LITELLM.look,
+            LITELLM.install,
+            "none: the tests need this version with what tools/litellm/requirements.txt names",
             (),
         ),
         *map(_built, (SIM, PINT, *KUBERNETES)),
