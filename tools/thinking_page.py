@@ -65,6 +65,7 @@ MAY_ASK = {
     "own-bounds": "for an undo that takes a bound out again which the object did not name before",
     "step-limit": "for an undo",
     "budget": "when a price is unknown",
+    "runaway": "always: others wait in the same queue, and a person may think them worth it",
     "blast-radius": "for engine flags",
     "error-budget": "for an undo",
     "learning": "in its first week; a person may decide earlier",

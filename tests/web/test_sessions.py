@@ -107,6 +107,14 @@ def test_a_fan_out_that_was_found_is_marked_on_both_pages(visit):
     assert "too many at once" in page and "What to do" in page
 
 
+def test_the_role_s_page_leads_to_its_sessions(visit):
+    finding = Finding(
+        detector="runaway-session", role=PLANNER.name, severity=Severity.WARNING, since=NOW - MINUTE, summary="it runs"
+    )
+    desk = a_desk(FakeLedger(cycle=replace(a_cycle(a_fleet(a_calm_role(a_spec("planner")))), findings=(finding,))))
+    assert 'href="/sessions?role=planner&amp;state=active"' in visit(desk).get("/roles/planner").text
+
+
 @pytest.mark.parametrize("query", ["", "?tenant=research", "?tenant=a&id=b", "?tenant=a&id=" + "b" * 5000])
 def test_a_session_nobody_knows_is_not_found(visit, query):
     answer = visit(showcase.desk()).get(f"/sessions/one{query}")

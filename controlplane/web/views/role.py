@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from controlplane.detect.runaway import RUNAWAY
 from controlplane.model.belief import RoleBeliefs
 from controlplane.model.cycle import Cycle
 from controlplane.model.limit import Limit
@@ -59,8 +60,8 @@ class RolePage:
     learned: tuple[Fact, ...]
     readings: tuple[tuple[Quantity, str], ...]
     """Every reading with its meaning."""
-    findings: tuple[tuple[str, Tag, str], ...]
-    """Summary, severity, since when."""
+    findings: tuple[tuple[str, Tag, str, str], ...]
+    """Summary, severity, since when, and where there is more to see."""
     seen: bool
 
 
@@ -95,6 +96,7 @@ def page(
                 f.summary,
                 Tag(words=f.severity.value, tone=wording.TONES[f.severity] or "acc"),
                 f"since {moments.clock(f.since, now)}, {moments.span(now - f.since)}",
+                links.sessions(role=f.role, state="active") if f.detector.startswith(RUNAWAY) else "",
             )
             for f in found
         ),
