@@ -1,4 +1,4 @@
-"""Sessions on the pages: which run, what they took against the usual, agent by agent; what to add where nobody tells."""
+"""Sessions on the pages: which run, what they took against the usual, agent by agent; what to add if nobody tells."""
 
 from dataclasses import replace
 
