@@ -63,6 +63,14 @@ def test_more_than_a_page_holds_is_said(visit):
     assert "Only the first 100 are listed" in page
 
 
+def test_those_over_their_allowance_are_counted_even_where_a_page_has_no_room_for_them(visit):
+    many = [a_session(f"s{n}") for n in range(101)]
+    past = a_session("past", over=NOW - 20 * MINUTE, silent=20, ended=NOW - 5 * MINUTE)
+    page = visit(over(FakeSessionMemory(kept=[*many, replace(past, last=NOW - 20 * MINUTE)]))).get("/sessions").text
+    assert "past" not in rows_of(page)
+    assert '<div class="kpi">1</div><div class="note">0 still run</div>' in page
+
+
 def test_without_sessions_in_fleet_yaml_the_exact_lines_are_shown(visit):
     page = visit(replace(showcase.desk(), sessions=None)).get("/sessions").text
     assert "sessions:\n  source: litellm" in page

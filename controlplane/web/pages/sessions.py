@@ -1,6 +1,7 @@
 """Sessions: which runs of agents are at work and what they took; and one of them, agent by agent."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
@@ -13,6 +14,7 @@ from controlplane.model.session import Order, Session, SessionKey, Usual
 from controlplane.web import links
 from controlplane.web.pages.render import Render
 from controlplane.web.views import activity, session, sessions, sessions_begin
+from controlplane.web.views.totals import Total
 
 MOST = 100
 """Sessions listed: the page says when there are more."""
@@ -46,7 +48,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
             asked=asked,
             begin=begin,
             rows=sessions.rows(listed, _usual(book, listed), asked, now, too_wide=sessions.too_wide(desk.latest())),
-            totals=sessions.totals(listed, book.active(now), asked, cut=cut) if book and not begin else (),
+            totals=_totals(book, desk, asked, listed, cut=cut) if book and not begin else (),
             heads=sessions.heads(asked),
             states=sessions.states(asked),
             spans=sessions.spans(asked),
@@ -69,22 +71,29 @@ def router(desk: Desk, render: Render) -> APIRouter:
 
 def _found(book: SessionBook, desk: Desk, asked: sessions.Asked) -> tuple[Session, ...]:
     """Active ones first, however old; finished ones of the chosen time. One more than is listed, if there is."""
-    role = RoleName(asked.role) if asked.role else None
-    since = desk.now() - activity.SPANS[asked.span][1]
-    found: list[Session] = []
-    for active in (True, False):
-        if asked.state == ("finished" if active else "active"):
-            continue
-        found += book.sessions(
-            role=role,
+    running, finished = (
+        ()
+        if asked.state == without
+        else book.sessions(
+            role=RoleName(asked.role) if asked.role else None,
             tenant=asked.tenant or None,
             active=active,
             over=True if asked.state == "over" else None,
             order=asked.order,
-            since=None if active else since,
+            since=None if active else desk.now() - activity.SPANS[asked.span][1],
             limit=MOST + 1,
         )
-    return tuple(found[: MOST + 1])
+        for active, without in ((True, "finished"), (False, "active"))
+    )
+    return (*running, *finished)[: MOST + 1]
+
+
+def _totals(
+    book: SessionBook, desk: Desk, asked: sessions.Asked, listed: tuple[Session, ...], *, cut: bool
+) -> tuple[Total, ...]:
+    """Those over their allowance are counted whether or not they are listed."""
+    over = listed if asked.state == "over" else _found(book, desk, replace(asked, state="over"))
+    return sessions.totals(listed, over, book.active(desk.now()), asked, cut=cut)
 
 
 def _begin(desk: Desk) -> sessions_begin.Begin | None:

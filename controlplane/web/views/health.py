@@ -79,6 +79,7 @@ class HealthPage:
 LOOPS = {
     "tick": "look, decide, act",
     "deliver": "send messages",
+    "sessions": "end sessions that are idle",
     "rollup": "condense readings for the charts",
     "prune": "forget what is past its time",
 }

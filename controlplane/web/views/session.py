@@ -102,7 +102,10 @@ def _because(s: Session, usual: Usual | None, rules: SessionRules, now: datetime
         yield f"{cost_words}. It is within what it may take: {_allowed(usual, rules)}."
     else:
         since = f"{moments.minute(s.over, now)} ({moments.ago(s.over, now)})"
-        yield f"{cost_words}. It is over what it may take since {since}: {_allowed(usual, rules)}."
+        over = (
+            f"It is over what it may take since {since}" if s.ended is None else f"It took more than it may at {since}"
+        )
+        yield f"{cost_words}. {over}: {_allowed(usual, rules)}."
     if s.ended is not None:
         yield f"Its last call ended {moments.ago(s.last, now)}; taken to be finished {moments.ago(s.ended, now)}."
     elif now - s.last > SILENT:

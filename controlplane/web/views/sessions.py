@@ -185,11 +185,13 @@ def spans(asked: Asked) -> tuple[Choice, ...]:
     )
 
 
-def totals(found: Sequence[Session], active: Sequence[ActiveSessions], asked: Asked, *, cut: bool) -> tuple[Total, ...]:
-    """What is active now, and what the listed sessions used together."""
+def totals(
+    found: Sequence[Session], over: Sequence[Session], active: Sequence[ActiveSessions], asked: Asked, *, cut: bool
+) -> tuple[Total, ...]:
+    """What is active now, what is over its allowance, and what the listed sessions used together."""
     mine = [a for a in active if asked.tenant in ("", a.tenant) and asked.role in ("", a.role or "")]
     of = "of those listed" if cut else STATES[asked.state] if asked.state else "active and finished"
-    return (_active(mine), _widest(mine), _over(found), _spent(found, of), _tokens(found, of), _calls(found, of))
+    return (_active(mine), _widest(mine), _over(over, asked), _spent(found, of), _tokens(found, of), _calls(found, of))
 
 
 def _active(mine: Sequence[ActiveSessions]) -> Total:
@@ -207,11 +209,10 @@ def _widest(mine: Sequence[ActiveSessions]) -> Total:
     return Total(label="Widest fan-out", value=str(widest.fanout_max) if widest else "0", unit="", note=note, how=how)
 
 
-def _over(found: Sequence[Session]) -> Total:
-    over = [s for s in found if s.over is not None]
+def _over(over: Sequence[Session], asked: Asked) -> Total:
     active = sum(s.ended is None for s in over)
-    note = "none of those listed" if not over else f"{active} still {'runs' if active == 1 else 'run'}"
-    how = "of those listed: over sessions.runaway_factor times the usual, or over sessions.budget_dollars"
+    note = f"none in {SPANS[asked.span][0]}" if not over else f"{active} still {'runs' if active == 1 else 'run'}"
+    how = "of the chosen tenant, role and time: over sessions.runaway_factor times the usual, or sessions.budget_dollars"
     return Total(label="Over their allowance", value=str(len(over)), unit="", note=note, how=how)
 
 

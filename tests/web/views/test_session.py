@@ -82,6 +82,8 @@ def test_a_part_without_a_price_makes_no_total():
         (a_session(), "It is at work: up to 3 of its calls"),
         (a_session(silent=5), "silent for 5 min"),
         (a_session(silent=30, ended=NOON - 15 * MINUTE), "ended 30 min ago; taken to be finished 15 min ago"),
+        (a_session(over=NOON - MINUTE), "It is over what it may take since 11:59 (1 min ago)"),
+        (a_session(over=NOON - MINUTE, ended=NOON), "It took more than it may at 11:59 (1 min ago)"),
         (a_session(role=None), "sessions that begin outside our roles"),
         (a_session(calls=1), "in 1 call;"),
     ],
