@@ -133,7 +133,7 @@ def _open(args: argparse.Namespace, story: Telling, file: Path, url: str) -> Non
 def _sum_up(service: Service, simulated: SimulatedFleet, told: Sequence[Callback]) -> None:
     console = screen()
     for callback in told:
-        lost = f", {callback.lost} lost" if callback.lost else ""
+        lost = f"; {callback.lost} more were not taken" if callback.lost else ""
         console.print(f"\nThe router told of {callback.delivered} calls{lost}.")
     findings, recommendations = service.ledger.findings(), service.ledger.recommendations()
     console.print(f"\n{len(findings)} findings:")
