@@ -13,6 +13,7 @@ from controlplane.model.money import TokenKind
 from controlplane.model.page import Fault
 from controlplane.model.role import Phase, RoleSpec
 from controlplane.model.session import (
+    SOURCE,
     ActiveSessions,
     Call,
     Counted,
@@ -26,9 +27,6 @@ from controlplane.model.session import (
 )
 from controlplane.model.sighting import SessionsSeen
 from controlplane.observe.sessions import Terms, finish, fold
-
-SOURCE = "sessions"
-"""What the source of sessions is called among the other sources."""
 
 FRESH = timedelta(minutes=1)
 """How long prices and what is usual are not read again: they are means of an hour and of hundreds of sessions."""

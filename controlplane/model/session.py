@@ -18,6 +18,10 @@ NOBODY = "none"
 """Tenant of calls that name no team and no key."""
 
 
+SOURCE = "sessions"
+"""What the source of sessions is called among the other sources."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SessionKey:
     """Which session."""

@@ -313,6 +313,13 @@ def test_much_of_the_fleet_unseen_means_observe_only():
     assert not FleetHealth().check(a_case(fleet=a_fleet(role, sources=()))).passed
 
 
+def test_a_fleet_is_seen_without_its_sessions():
+    """Else naming a source of sessions before the first call would hold every change."""
+    fleet = a_fleet(sources=(a_source("planner-0"), a_source("sessions", ok=False)))
+    check = FleetHealth().check(a_case(fleet=fleet))
+    assert (check.passed, check.number) == (True, "0 of 1 silent")
+
+
 def test_a_replica_that_starts_need_not_answer_yet():
     role = a_calm_role(replicas=(a_replica(), a_replica(number=1, state=ReplicaState.STARTING)))  # type: ignore[arg-type]
     fleet = a_fleet(role, sources=(a_source("planner-0"), a_source("planner-1", ok=False)))

@@ -8,11 +8,15 @@ from controlplane.model.decision import Check
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import RoleName
 from controlplane.model.role import ReplicaState
+from controlplane.model.session import SOURCE as SESSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetHealth:
-    """Objects when more than ``unknown`` of the sources did not answer. A replica that starts need not."""
+    """Objects when more than ``unknown`` of the sources did not answer. A replica that starts need not.
+
+    Nor need the source of sessions: replicas are counted and load is measured without it.
+    """
 
     id: ClassVar[str] = "fleet-health"
 
@@ -20,7 +24,7 @@ class FleetHealth:
     """Share of the sources (0..1) that may be silent."""
 
     def check(self, case: Case) -> Check:
-        sources = case.fleet.sources
+        sources = [source for source in case.fleet.sources if source.name != SESSIONS]
         quiet = [source for source in sources if not source.ok]
         excused = _starting(case.fleet) if quiet else frozenset()
         silent = sum(source.role is None or (source.role, source.name) not in excused for source in quiet)

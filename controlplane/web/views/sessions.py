@@ -212,7 +212,7 @@ def _widest(mine: Sequence[ActiveSessions]) -> Total:
 def _over(over: Sequence[Session], asked: Asked) -> Total:
     active = sum(s.ended is None for s in over)
     note = f"none in {SPANS[asked.span][0]}" if not over else f"{active} still {'runs' if active == 1 else 'run'}"
-    how = "of the chosen tenant, role and time: over sessions.runaway_factor times the usual, or sessions.budget_dollars"
+    how = "of the chosen tenant, role and time: sessions.runaway_factor times the usual, or sessions.budget_dollars"
     return Total(label="Over their allowance", value=str(len(over)), unit="", note=note, how=how)
 
 
