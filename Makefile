@@ -26,7 +26,6 @@ check: setup
 test: check
 	$(BIN)/python tools/real.py get
 	$(BIN)/python tools/lanes.py
-	$(BIN)/python -m pytest -m fuzz -s
 	$(BIN)/python -m pytest -m "bench or quiet" -s
 
 artifacts: setup
