@@ -7,9 +7,11 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.inference_sim import inference_sim
 from tests.kube_processes import until
-from tests.real_servers import free_port, running
+from tests.real_servers import RunningServer, free_port, running
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -27,12 +29,24 @@ TOKEN, MASTER, ADMIN = "for-calls-only", "sk-of-the-router", "for-people"
 MODEL = "test/planner"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     """Everything that runs: the router callers ask, and the service it tells."""
 
     router: str
     service: str
+    start: Callable[[], AbstractContextManager[RunningServer]]
+    """Starts the service again."""
+    life: ExitStack = field(default_factory=ExitStack)
+    """Ends the service."""
+
+    def down(self) -> None:
+        """End the service."""
+        self.life.close()
+
+    def up(self) -> None:
+        """Start the service; returns when it answers."""
+        self.life.enter_context(self.start())
 
     def call(self, model: str, headers: dict[str, str], **more: Any) -> dict[str, Any] | None:
         """One call as an agent makes it; the usage the caller is told, ``None`` when it failed."""
@@ -83,6 +97,8 @@ def router_settings(folder: Path, engine: str, service: str) -> Path:
                 "headers": {"Authorization": f"Bearer {TOKEN}"},
                 "event_types": ["llm_api_success", "llm_api_failure"],
                 "log_format": "json_array",
+                "max_retries": 6,
+                "retry_delay": 1,
             }
         },
         "general_settings": {"master_key": MASTER},
@@ -117,15 +133,22 @@ def stage(litellm_binary: Path, llm_d_sim_binary: Path, tmp_path_factory: pytest
     service, router = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{own}"
     quick = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     with inference_sim(llm_d_sim_binary, MODEL, folder) as engine:
-        serve = [sys.executable, "-m", "controlplane.cli.main", "serve", fleet(folder, engine.server.url, port)]
+        serve: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "controlplane.cli.main",
+            "serve",
+            fleet(folder, engine.server.url, port),
+        ]
+        start = partial(running, serve, log=folder / "service.log", ready=f"{service}/healthz", url=service)
         config = router_settings(folder, engine.server.url, service)
-        route = [litellm_binary, "--config", config, "--host", "127.0.0.1", "--port", str(own)]
+        route: list[str | Path] = [litellm_binary, "--config", config, "--host", "127.0.0.1", "--port", str(own)]
         alive = f"{router}/health/liveliness"
-        with (
-            running(serve, log=folder / "service.log", ready=f"{service}/healthz", url=service),
-            running(route, log=folder / "litellm.log", ready=alive, url=router, environment=quick, within=90),
-        ):
-            yield Stage(router, service)
+        with running(route, log=folder / "litellm.log", ready=alive, url=router, environment=quick, within=90):
+            stage = Stage(router, service, start)
+            stage.up()
+            yield stage
+            stage.down()
 
 
 def test_sessions_are_what_the_callers_saw(stage: Stage) -> None:
@@ -172,3 +195,14 @@ def test_the_metrics_page_counts_the_same_tokens(stage: Stage) -> None:
     assert served["output"] > 0
     for kind in ("prompt", "cached", "output"):
         assert served.get(kind, 0) == sum(session["tokens"][kind] for session in told), kind
+
+
+def test_what_was_said_while_the_service_was_down_is_told_again_and_counts_once(stage: Stage) -> None:
+    known = stage.sessions()
+    stage.down()
+    usage = [stage.call("planner", {"x-litellm-session-id": "run-in-the-dark"}) for _ in range(3)]
+    stage.up()
+    dark = until(lambda: stage.sessions().get("run-in-the-dark"), within=30, why=stage.sessions)
+    assert dark["calls"] == 3
+    assert dark["tokens"]["output"] == sum(one["completion_tokens"] for one in usage if one is not None)
+    assert {id_: stage.sessions()[id_]["calls"] for id_ in known} == {id_: s["calls"] for id_, s in known.items()}

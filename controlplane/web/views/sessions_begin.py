@@ -16,7 +16,8 @@ callback_settings:
     headers: {Authorization: Bearer TOKEN}
     event_types: [llm_api_success, llm_api_failure]
     log_format: json_array
-    max_retries: 3"""
+    max_retries: 6
+    retry_delay: 1"""
 
 OTLP = """\
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://HOST:PORT/v1/traces
