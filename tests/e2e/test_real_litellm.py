@@ -4,6 +4,7 @@ What the service shows is what the callers saw: sessions by their ids, tokens by
 """
 
 import json
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 TOKEN, MASTER, ADMIN = "for-calls-only", "sk-of-the-router", "for-people"
 MODEL = "test/planner"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sessions.md"
 
 
 @dataclass
@@ -72,37 +74,23 @@ class Stage:
 
 
 def router_settings(folder: Path, engine: str, service: str) -> Path:
-    """LiteLLM's config.yaml: the example of docs/sessions.md with addresses of this machine."""
-    config = {
-        "model_list": [
-            {
-                "model_name": "planner",
-                "litellm_params": {"model": f"openai/{MODEL}", "api_base": f"{engine}/v1", "api_key": "none"},
-            },
-            {
-                "model_name": "dead",
-                "litellm_params": {
-                    "model": "openai/dead",
-                    "api_base": f"http://127.0.0.1:{free_port()}/v1",
-                    "api_key": "none",
-                    "max_retries": 0,
-                },
-            },
-        ],
-        "litellm_settings": {"callbacks": ["fleet"], "turn_off_message_logging": True, "num_retries": 0},
-        "callback_settings": {
-            "fleet": {
-                "callback_type": "generic_api",
-                "endpoint": f"{service}/ingest/litellm",
-                "headers": {"Authorization": f"Bearer {TOKEN}"},
-                "event_types": ["llm_api_success", "llm_api_failure"],
-                "log_format": "json_array",
-                "max_retries": 6,
-                "retry_delay": 1,
-            }
-        },
-        "general_settings": {"master_key": MASTER},
+    """LiteLLM's config.yaml: the one of docs/sessions.md, with the addresses of this machine."""
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (config,) = (yaml.safe_load(block) for block in blocks if "callback_settings" in block)
+    config["callback_settings"]["fleet"] |= {
+        "endpoint": f"{service}/ingest/litellm",
+        "headers": {"Authorization": f"Bearer {TOKEN}"},
     }
+    dead = {"model": "openai/dead", "api_base": f"http://127.0.0.1:{free_port()}/v1", "api_key": "none"}
+    config["model_list"] = [
+        {
+            "model_name": "planner",
+            "litellm_params": {"model": f"openai/{MODEL}", "api_base": f"{engine}/v1", "api_key": "none"},
+        },
+        {"model_name": "dead", "litellm_params": {**dead, "max_retries": 0}},
+    ]
+    config["litellm_settings"]["num_retries"] = 0
+    config["general_settings"] = {"master_key": MASTER}
     file = folder / "litellm.yaml"
     file.write_text(yaml.safe_dump(config))
     return file

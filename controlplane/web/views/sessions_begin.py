@@ -9,6 +9,7 @@ from controlplane.settings.sessions import SessionSource
 LITELLM = """\
 litellm_settings:
   callbacks: ["fleet"]
+  turn_off_message_logging: true
 callback_settings:
   fleet:
     callback_type: generic_api
