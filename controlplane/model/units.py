@@ -62,6 +62,8 @@ def seconds_text(value: float) -> str:
 
 
 def _short(value: float) -> str:
+    if abs(value) >= 1_000_000:
+        return f"{value / 1e6:,.1f} M"
     if abs(value) >= 100_000:
         return f"{value / 1000:,.0f} k"
     if abs(value) >= 100 or value == int(value):
