@@ -58,6 +58,9 @@ log = logging.getLogger(__name__)
 DELIVER_EVERY = timedelta(seconds=5)
 ROLLUP_EVERY = timedelta(minutes=5)
 PRUNE_EVERY = timedelta(hours=1)
+KEEP_ALIVE_S = 75
+"""Seconds an idle connection stays open. LiteLLM hands in calls every 5 s over one connection and keeps nothing that
+failed: with uvicorn's 5 s we hung up just as it began to send, and a delivery was lost."""
 
 
 INTAKE: Mapping[SessionSource, tuple[str, Callable[[bytes, str], Batch]]] = MappingProxyType(
@@ -225,7 +228,14 @@ class Service:
             token=self._token,
             intake_token=secret(told.token_file if told else None),
         )
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         self._server = _Server(config)
         scraping = Forever("scraper", self._scraper.run)
         try:

@@ -146,7 +146,7 @@ class Kept(Callback):
     """Tells of calls; keeps a list of them, in the order they are told."""
 
     def __init__(self, url: str, start: datetime) -> None:
-        super().__init__(url, start)
+        super().__init__(url, start, retries=3)
         self.answers: list[Answer] = []
 
     def add(self, answer: Answer) -> None:

@@ -128,9 +128,9 @@ def test_a_million_tokens_cost_what_was_spent_for_them(live: LiveFleet, quiet: f
 @pytest.fixture(scope="module")
 def told(live: LiveFleet) -> list[Scrape]:
     """Each scrape of the service, with the calls it had been told of."""
+    assert not live.calls.lost
     found = scrapes(live)
     assert len(found) > WINDOW / PACE
-    assert not live.calls.lost
     return found
 
 
@@ -164,6 +164,7 @@ def test_as_many_sessions_are_active_as_the_books_say_and_as_wide(live: LiveFlee
 
 def test_every_session_is_told_as_it_was(live: LiveFleet) -> None:
     found, told = listed(live)
+    assert not live.calls.lost
     books, unbroken = sessions(told, SPLIT), sessions(after_their_last_pause(told), SPLIT)
     assert {(one["tenant"], one["id"]) for one in found} == set(books)
     assert len(books) > 30
