@@ -28,6 +28,11 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 TOKEN, MASTER, ADMIN = "for-calls-only", "sk-of-the-router", "for-people"
 MODEL = "test/planner"
+ITS_OWN = [
+    f"LITELLM_LOCAL_{what}"
+    for what in ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "AUTOROUTER_PRESETS", "POLICY_TEMPLATES")
+]
+"""What LiteLLM would fetch from afar when it starts, and has a copy of: nothing here leaves this machine."""
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "sessions.md"
 
 
@@ -119,7 +124,7 @@ def stage(litellm_binary: Path, llm_d_sim_binary: Path, tmp_path_factory: pytest
     folder = tmp_path_factory.mktemp("routed")
     port, own = free_port(), free_port()
     service, router = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{own}"
-    quick = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    environment = {"DEFAULT_FLUSH_INTERVAL_SECONDS": "1", **dict.fromkeys(ITS_OWN, "True")}
     with inference_sim(llm_d_sim_binary, MODEL, folder) as engine:
         serve: list[str | Path] = [
             sys.executable,
@@ -130,9 +135,19 @@ def stage(litellm_binary: Path, llm_d_sim_binary: Path, tmp_path_factory: pytest
         ]
         start = partial(running, serve, log=folder / "service.log", ready=f"{service}/healthz", url=service)
         config = router_settings(folder, engine.server.url, service)
-        route: list[str | Path] = [litellm_binary, "--config", config, "--host", "127.0.0.1", "--port", str(own)]
+        route: list[str | Path] = [
+            litellm_binary,
+            "--config",
+            config,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(own),
+            "--telemetry",
+            "False",
+        ]
         alive = f"{router}/health/liveliness"
-        with running(route, log=folder / "litellm.log", ready=alive, url=router, environment=quick, within=90):
+        with running(route, log=folder / "litellm.log", ready=alive, url=router, environment=environment, within=90):
             stage = Stage(router, service, start)
             stage.up()
             yield stage
