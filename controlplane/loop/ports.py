@@ -20,13 +20,14 @@ from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.session import (
+    EVERYTHING,
     ActiveSessions,
     Call,
     Counted,
-    Order,
     RoleSessions,
     Session,
     SessionKey,
+    SessionQuery,
     Taken,
     Toll,
 )
@@ -251,18 +252,8 @@ class SessionMemory(Protocol):
         """Every counter, in the order of the page."""
         ...
 
-    def sessions(
-        self,
-        *,
-        role: RoleName | None = None,
-        tenant: str | None = None,
-        active: bool | None = None,
-        over: bool | None = None,
-        order: Order = Order.SPEND,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> tuple[Session, ...]:
-        """Sessions that began at ``role`` (any when ``None``) and had a call at or after ``since``."""
+    def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
+        """Sessions in an order, the most first."""
         ...
 
     def session(self, key: SessionKey) -> Session | None:

@@ -13,15 +13,16 @@ from controlplane.model.money import TokenKind
 from controlplane.model.page import Fault
 from controlplane.model.role import Phase, RoleSpec
 from controlplane.model.session import (
+    EVERYTHING,
     SOURCE,
     ActiveSessions,
     Call,
     Counted,
-    Order,
     RoleSessions,
     Served,
     Session,
     SessionKey,
+    SessionQuery,
     Taken,
     Usual,
 )
@@ -130,7 +131,7 @@ class SessionBook:
         roles = {name: replace(busy.get(name, idle), usual=terms.usual.get(name)) for name in self._roles}
         return SessionsSeen(roles=roles, health=replace(source, last_good=told))
 
-    def active(self, now: datetime) -> tuple[ActiveSessions, ...]:  # noqa: ARG002  what is active changes with it
+    def active(self) -> tuple[ActiveSessions, ...]:
         """The gauges: bounded, and 0 for a tenant and role whose sessions have all ended."""
         return self._memory.active_sessions()
 
@@ -138,21 +139,9 @@ class SessionBook:
         """Counters and histograms, in the order of the page."""
         return self._memory.counted()
 
-    def sessions(
-        self,
-        *,
-        role: RoleName | None = None,
-        tenant: str | None = None,
-        active: bool | None = None,
-        over: bool | None = None,
-        order: Order = Order.SPEND,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> tuple[Session, ...]:
-        """Sessions that began at ``role`` (any when ``None``) and had a call at or after ``since``."""
-        return self._memory.sessions(
-            role=role, tenant=tenant, active=active, over=over, order=order, since=since, limit=limit
-        )
+    def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
+        """Sessions in an order, the most first."""
+        return self._memory.sessions(asked)
 
     def session(self, key: SessionKey) -> Session | None:
         """One session; ``None`` when unknown or past retention."""

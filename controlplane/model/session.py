@@ -184,6 +184,26 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionQuery:
+    """Which sessions are asked for; ``None`` asks for all."""
+
+    role: RoleName | None = None
+    """Began there."""
+    tenant: str | None = None
+    active: bool | None = None
+    over: bool | None = None
+    """Over its allowance."""
+    since: datetime | None = None
+    """Had a call at or after."""
+    order: Order = Order.SPEND
+    limit: int = 100
+
+
+EVERYTHING = SessionQuery()
+"""All sessions, the dearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveSessions:
     """The active sessions of one tenant that began at one role: what the gauges show."""
 

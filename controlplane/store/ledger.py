@@ -23,13 +23,14 @@ from controlplane.model.money import Money
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.session import (
+    EVERYTHING,
     ActiveSessions,
     Call,
     Counted,
-    Order,
     RoleSessions,
     Session,
     SessionKey,
+    SessionQuery,
     Taken,
     Toll,
 )
@@ -278,21 +279,9 @@ class Ledger:
         with self._database.read() as connection:
             return session_counters.counted(connection)
 
-    def sessions(
-        self,
-        *,
-        role: RoleName | None = None,
-        tenant: str | None = None,
-        active: bool | None = None,
-        over: bool | None = None,
-        order: Order = Order.SPEND,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> tuple[Session, ...]:
+    def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
         with self._database.read() as connection:
-            return session_rows.sessions(
-                connection, role=role, tenant=tenant, active=active, over=over, order=order, since=since, limit=limit
-            )
+            return session_rows.sessions(connection, asked)
 
     def session(self, key: SessionKey) -> Session | None:
         with self._database.read() as connection:

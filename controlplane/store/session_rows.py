@@ -8,13 +8,12 @@ from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select, tuple_
 
 from controlplane.model.keys import RoleName
-from controlplane.model.session import Order, RoleSessions, Session, SessionKey, Toll
+from controlplane.model.session import Order, RoleSessions, Session, SessionKey, SessionQuery, Toll
 from controlplane.observe.fanout import Spans
 from controlplane.observe.sessions import fewer
 from controlplane.store import tables
@@ -54,31 +53,21 @@ def session_of(row: Row[Any]) -> Session:
     return replace(SESSION.value(row.body), spans=_unpacked(row.spans))
 
 
-def sessions(
-    connection: Connection,
-    *,
-    role: RoleName | None,
-    tenant: str | None,
-    active: bool | None,
-    over: bool | None,
-    order: Order,
-    since: datetime | None,
-    limit: int,
-) -> tuple[Session, ...]:
+def sessions(connection: Connection, asked: SessionQuery) -> tuple[Session, ...]:
     """Sessions in an order, the most first."""
     s = tables.sessions.c
-    chosen = select(s.body).limit(min(limit, MOST))
-    if role is not None:
-        chosen = chosen.where(s.role == role)
-    if tenant is not None:
-        chosen = chosen.where(s.tenant == tenant)
-    if active is not None:
-        chosen = chosen.where(s.ended.is_(None) if active else s.ended.is_not(None))
-    if over is not None:
-        chosen = chosen.where(s.over.is_not(None) if over else s.over.is_(None))
-    if since is not None:
-        chosen = chosen.where(s.last >= micros(since))
-    return tuple(SESSION.value(body) for body in connection.scalars(_ordered(chosen, order)))
+    chosen = select(s.body).limit(min(asked.limit, MOST))
+    if asked.role is not None:
+        chosen = chosen.where(s.role == asked.role)
+    if asked.tenant is not None:
+        chosen = chosen.where(s.tenant == asked.tenant)
+    if asked.active is not None:
+        chosen = chosen.where(s.ended.is_(None) if asked.active else s.ended.is_not(None))
+    if asked.over is not None:
+        chosen = chosen.where(s.over.is_not(None) if asked.over else s.over.is_(None))
+    if asked.since is not None:
+        chosen = chosen.where(s.last >= micros(asked.since))
+    return tuple(SESSION.value(body) for body in connection.scalars(_ordered(chosen, asked.order)))
 
 
 def session(connection: Connection, key: SessionKey) -> Session | None:

@@ -52,7 +52,7 @@ class _FleetCollector(Collector):
         yield from _kept(desk)
         yield from _loops(desk)
         if desk.sessions is not None:
-            yield from session_families(desk.sessions, desk.now())
+            yield from session_families(desk.sessions)
 
 
 def _kept(desk: Desk) -> Iterator[Metric]:

@@ -5,7 +5,6 @@ Histograms are written from their stored series, not observed here: every replic
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
 
 from prometheus_client.core import HistogramMetricFamily, Metric
 
@@ -18,9 +17,9 @@ Series = defaultdict[str, list[tuple[tuple[str, ...], float]]]
 """Name of a series → its label values and value."""
 
 
-def session_families(book: SessionBook, now: datetime) -> Iterator[Metric]:
+def session_families(book: SessionBook) -> Iterator[Metric]:
     """The families of :data:`controlplane.promql.exported.SESSIONS`, in its order."""
-    active = book.active(now)
+    active = book.active()
     gauges = {
         ours.SESSIONS_ACTIVE: [((a.tenant, a.role or ""), float(a.sessions)) for a in active],
         ours.SESSION_FANOUT_MAX: [((a.tenant, a.role or ""), float(a.fanout_max)) for a in active],

@@ -94,7 +94,7 @@ def test_what_a_call_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         for _ in range(5):
             begun = time.process_time()
             book.look(now)
-            book.active(now)
+            book.active()
             book.counted()
             looks.append(time.process_time() - begun)
         assert sum(session.calls for session in book.sessions()) == CALLS * DELIVERIES

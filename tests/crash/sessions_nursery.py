@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import delete
 
 from controlplane.loop.sessions import SessionBook, SessionRules, served_by
-from controlplane.model.session import Call
+from controlplane.model.session import Call, SessionQuery
 from controlplane.store.ledger import Ledger, open_ledger
 from controlplane.store.tables import session_calls
 from tests.builders import NOON, a_spec
@@ -94,7 +94,7 @@ class SessionsLife:
 def left(ledger: Ledger) -> list[Any]:
     """All that is known of sessions."""
     counted = [[one.name, list(one.labels), one.value] for one in ledger.counted()]
-    return [sorted(map(repr, ledger.sessions(limit=1000))), counted]
+    return [sorted(map(repr, ledger.sessions(SessionQuery(limit=1000)))), counted]
 
 
 def walk(url: str, peaceful: str, kills: int, chance: random.Random, broken: str) -> dict[str, object]:
@@ -118,7 +118,9 @@ def walk(url: str, peaceful: str, kills: int, chance: random.Random, broken: str
 
     def end(ack: Callable[[str], None], place: str, begin: int, broken: str) -> None:
         ledger = SessionsLife(place, until, NEVER, lambda _: None, broken).run(begin)
-        ack(json.dumps({"left": left(ledger), "calls": sum(s.calls for s in ledger.sessions(limit=1000))}))
+        ack(
+            json.dumps({"left": left(ledger), "calls": sum(s.calls for s in ledger.sessions(SessionQuery(limit=1000)))})
+        )
 
     troubled, _ = born(lambda ack: end(ack, url, begin, broken))
     untroubled, _ = born(lambda ack: end(ack, peaceful, 0, ""))

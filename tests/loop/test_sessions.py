@@ -235,7 +235,7 @@ def test_who_serves_what_callers_ask_for(
     assert served_by(roles, names) == served
 
 
-@pytest.mark.parametrize("ask", [SessionBook.active, SessionBook.close], ids=["active", "close"])
+@pytest.mark.parametrize("ask", [SessionBook.active, lambda book: book.close(NOON)], ids=["active", "close"])
 def test_questions_of_people_let_the_ledgers_fault_through(ask: Callable[..., object], archive: FakeArchive) -> None:
     class Broken:
         def __getattr__(self, name: str) -> Any:
@@ -249,4 +249,4 @@ def test_questions_of_people_let_the_ledgers_fault_through(ask: Callable[..., ob
     )
     broken = SessionBook(cast("Any", Broken()), cast("Archive", archive), rules, ROLES)
     with pytest.raises(StoreError, match="gone"):
-        ask(broken, NOON)
+        ask(broken)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from controlplane.errors import StoreError
 from controlplane.model.keys import RoleName
-from controlplane.model.session import ActiveSessions, Call, Order, Session, SessionKey, Taken, Toll
+from controlplane.model.session import ActiveSessions, Call, Order, Session, SessionKey, SessionQuery, Taken, Toll
 from controlplane.observe.sessions import REST, Folded, Terms, finish, fold
 from controlplane.promql.exported import SESSION_BUDGET_EXCEEDED, SESSION_FANOUT, SESSION_TOKENS
 from controlplane.store import session_counters, sessions, tables
@@ -95,7 +95,7 @@ def test_two_processes_that_take_calls_of_the_same_sessions_lose_none(postgres_u
             told = [pool.submit(take, one, *some) for some in calls]
             told += [pool.submit(take, two, *some[::-1]) for some in calls[::-1]]
             assert sum(future.result().new for future in told) == 400
-        found = one.sessions(tenant="both")
+        found = one.sessions(SessionQuery(tenant="both"))
         assert (len(found), sum(session.calls for session in found)) == (7, 400)
         assert sum(agent.calls for session in found for agent in session.agents) == 400
         assert value(two, SESSION_TOKENS.name, "both") == before + 400 * 170
@@ -124,7 +124,7 @@ def test_tenants_beyond_the_five_hundredth_share_one_name(ledger: Ledger) -> Non
     gauges = ledger.active_sessions()
     assert len(gauges) == most + 1
     assert ActiveSessions(tenant=REST, role=PLANNER, sessions=2, fanout_max=2) in gauges
-    assert len(ledger.sessions(tenant="y")) == 1
+    assert len(ledger.sessions(SessionQuery(tenant="y"))) == 1
 
 
 def test_a_tenant_that_named_itself_like_the_rest_is_of_the_rest(ledger: Ledger) -> None:
@@ -137,9 +137,12 @@ def test_idle_sessions_end_once_and_go_on_when_called_again(ledger: Ledger) -> N
     take(ledger, a_call(session="old"), a_call(session="new", at=1200))
     assert end(ledger, before=NOON + timedelta(minutes=1)) == 1
     assert end(ledger, before=NOON + timedelta(minutes=1)) == 0
-    assert (ids(ledger.sessions(active=True)), ids(ledger.sessions(active=False))) == (["new"], ["old"])
+    assert (ids(ledger.sessions(SessionQuery(active=True))), ids(ledger.sessions(SessionQuery(active=False)))) == (
+        ["new"],
+        ["old"],
+    )
     take(ledger, a_call(session="old", at=2000))
-    assert set(ids(ledger.sessions(active=True))) == {"new", "old"}
+    assert set(ids(ledger.sessions(SessionQuery(active=True)))) == {"new", "old"}
     assert end(ledger) == 2
     assert value(ledger, SESSION_FANOUT.series[1], "research") == 2
 
@@ -153,7 +156,7 @@ def test_sessions_beyond_what_can_be_followed_end_the_idlest_first(ledger: Ledge
     take(ledger, *(a_call(session=f"s{n}", at=n) for n in range(6)))
     ended = sessions.end(ledger._database, NOON - LATER.resolution, lambda idle: finish(idle, TERMS, NOON), 4)
     assert ended == 2
-    assert set(ids(ledger.sessions(active=False))) == {"s0", "s1"}
+    assert set(ids(ledger.sessions(SessionQuery(active=False)))) == {"s0", "s1"}
 
 
 def test_gauges_are_zero_once_all_sessions_have_ended(ledger: Ledger) -> None:
@@ -170,12 +173,12 @@ def test_gauges_are_zero_once_all_sessions_have_ended(ledger: Ledger) -> None:
 def test_sessions_are_found_by_role_tenant_state_and_time(ledger: Ledger) -> None:
     take(ledger, a_call(session="p"), a_call(session="w", asked=WORKER, at=60), a_call(session="q", tenant="sales"))
     take(ledger, a_call(session="dear", at=1), terms=some_terms(budget_dollars=1e-6))
-    assert set(ids(ledger.sessions(role=WORKER))) == {"w"}
-    assert set(ids(ledger.sessions(tenant="sales"))) == {"q"}
-    assert set(ids(ledger.sessions(over=True))) == {"dear"}
-    assert set(ids(ledger.sessions(over=False))) == {"p", "w", "q"}
-    assert set(ids(ledger.sessions(since=NOON + timedelta(seconds=1)))) == {"dear", "w"}
-    assert len(ledger.sessions(limit=2)) == 2
+    assert set(ids(ledger.sessions(SessionQuery(role=WORKER)))) == {"w"}
+    assert set(ids(ledger.sessions(SessionQuery(tenant="sales")))) == {"q"}
+    assert set(ids(ledger.sessions(SessionQuery(over=True)))) == {"dear"}
+    assert set(ids(ledger.sessions(SessionQuery(over=False)))) == {"p", "w", "q"}
+    assert set(ids(ledger.sessions(SessionQuery(since=NOON + timedelta(seconds=1))))) == {"dear", "w"}
+    assert len(ledger.sessions(SessionQuery(limit=2))) == 2
 
 
 def test_sessions_come_the_most_first(ledger: Ledger) -> None:
@@ -185,7 +188,7 @@ def test_sessions_come_the_most_first(ledger: Ledger) -> None:
         a_call(session="unknown", asked="gpt-9", output=999, at=3, took=1),
         *(a_call(session="wide", prompt=0, output=0, cached=0, at=1) for _ in range(3)),
     )
-    orders = {order: ids(ledger.sessions(order=order)) for order in Order}
+    orders = {order: ids(ledger.sessions(SessionQuery(order=order))) for order in Order}
     assert orders[Order.SPEND] == ["dear", "wide", "unknown"]
     assert orders[Order.TOKENS] == ["unknown", "dear", "wide"]
     assert orders[Order.CALLS] == ["wide", "dear", "unknown"]
@@ -202,7 +205,7 @@ def test_a_role_is_seen_with_its_widest_and_its_dearest(ledger: Ledger) -> None:
     assert (seen.active, seen.fanout_max) == (10, 40)
     assert seen.widest is not None and seen.widest.key.id == "many"
     assert (len(seen.widest.agents), seen.widest.agents[-1].agent, seen.widest.spans) == (9, REST, ())
-    weights = [session.weighted for session in ledger.sessions(order=Order.TOKENS, limit=5)]
+    weights = [session.weighted for session in ledger.sessions(SessionQuery(order=Order.TOKENS, limit=5))]
     assert [session.weighted for session in seen.dearest] == weights
 
 

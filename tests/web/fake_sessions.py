@@ -11,6 +11,7 @@ from controlplane.model.keys import RoleName
 from controlplane.model.money import Money, TokenKind
 from controlplane.model.role import RoleSpec
 from controlplane.model.session import (
+    EVERYTHING,
     ActiveSessions,
     AgentUse,
     Call,
@@ -19,6 +20,7 @@ from controlplane.model.session import (
     RoleSessions,
     Session,
     SessionKey,
+    SessionQuery,
     Taken,
     Toll,
     Use,
@@ -79,27 +81,17 @@ class FakeSessionMemory:
     def counted(self) -> tuple[Counted, ...]:
         return self.counters
 
-    def sessions(
-        self,
-        *,
-        role: RoleName | None = None,
-        tenant: str | None = None,
-        active: bool | None = None,
-        over: bool | None = None,
-        order: Order = Order.SPEND,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> tuple[Session, ...]:
+    def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
         found = [
             s
             for s in self.kept
-            if role in (None, s.role)
-            and tenant in (None, s.key.tenant)
-            and active in (None, s.ended is None)
-            and over in (None, s.over is not None)
-            and (since is None or s.last >= since)
+            if asked.role in (None, s.role)
+            and asked.tenant in (None, s.key.tenant)
+            and asked.active in (None, s.ended is None)
+            and asked.over in (None, s.over is not None)
+            and (asked.since is None or s.last >= asked.since)
         ]
-        return tuple(sorted(found, key=ORDERS[order])[:limit])  # type: ignore[arg-type]
+        return tuple(sorted(found, key=ORDERS[asked.order])[: asked.limit])  # type: ignore[arg-type]
 
     def session(self, key: SessionKey) -> Session | None:
         return next((s for s in self.kept if s.key == key), None)

@@ -166,14 +166,9 @@ def router(desk: Desk) -> APIRouter:
         if since is not None and since.tzinfo is None:
             raise RefusedError("since needs a time zone: 2026-11-24T14:00:00Z")
         kept = book()
+        began = RoleName(role) if role is not None else None
         found = kept.sessions(
-            role=RoleName(role) if role is not None else None,
-            tenant=tenant,
-            active=active,
-            over=over,
-            order=order,
-            since=since,
-            limit=limit,
+            ssn.SessionQuery(role=began, tenant=tenant, active=active, over=over, order=order, since=since, limit=limit)
         )
         usual = {name: kept.usual(name) for name in {session.role for session in found}}
         return [SessionOut.of(session, usual[session.role]) for session in found]

@@ -10,7 +10,7 @@ from controlplane.errors import NotFoundError
 from controlplane.loop.desk import Desk
 from controlplane.loop.sessions import SessionBook
 from controlplane.model.keys import RoleName
-from controlplane.model.session import Order, Session, SessionKey, Usual
+from controlplane.model.session import Order, Session, SessionKey, SessionQuery, Usual
 from controlplane.web import links
 from controlplane.web.pages.render import Render
 from controlplane.web.views import activity, session, sessions, sessions_begin
@@ -75,13 +75,15 @@ def _found(book: SessionBook, desk: Desk, asked: sessions.Asked) -> tuple[Sessio
         ()
         if asked.state == without
         else book.sessions(
-            role=RoleName(asked.role) if asked.role else None,
-            tenant=asked.tenant or None,
-            active=active,
-            over=True if asked.state == "over" else None,
-            order=asked.order,
-            since=None if active else desk.now() - activity.SPANS[asked.span][1],
-            limit=MOST + 1,
+            SessionQuery(
+                role=RoleName(asked.role) if asked.role else None,
+                tenant=asked.tenant or None,
+                active=active,
+                over=True if asked.state == "over" else None,
+                order=asked.order,
+                since=None if active else desk.now() - activity.SPANS[asked.span][1],
+                limit=MOST + 1,
+            )
         )
         for active, without in ((True, "finished"), (False, "active"))
     )
@@ -93,7 +95,7 @@ def _totals(
 ) -> tuple[Total, ...]:
     """Those over their allowance are counted whether or not they are listed."""
     over = listed if asked.state == "over" else _found(book, desk, replace(asked, state="over"))
-    return sessions.totals(listed, over, book.active(desk.now()), asked, cut=cut)
+    return sessions.totals(listed, over, book.active(), asked, cut=cut)
 
 
 def _begin(desk: Desk) -> sessions_begin.Begin | None:
