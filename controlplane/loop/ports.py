@@ -23,10 +23,10 @@ from controlplane.model.session import (
     EVERYTHING,
     ActiveSessions,
     Call,
-    Counted,
     RoleSessions,
     Session,
     SessionKey,
+    SessionNumbers,
     SessionQuery,
     Taken,
     Toll,
@@ -248,8 +248,8 @@ class SessionMemory(Protocol):
         """What the sessions that finished last without being over took, of those that began at a role."""
         ...
 
-    def counted(self) -> tuple[Counted, ...]:
-        """Every counter, in the order of the page."""
+    def session_numbers(self) -> SessionNumbers:
+        """Every gauge and counter, of one moment."""
         ...
 
     def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:

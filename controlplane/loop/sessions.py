@@ -17,11 +17,11 @@ from controlplane.model.session import (
     SOURCE,
     ActiveSessions,
     Call,
-    Counted,
     RoleSessions,
     Served,
     Session,
     SessionKey,
+    SessionNumbers,
     SessionQuery,
     Taken,
     Usual,
@@ -132,12 +132,12 @@ class SessionBook:
         return SessionsSeen(roles=roles, health=replace(source, last_good=told))
 
     def active(self) -> tuple[ActiveSessions, ...]:
-        """The gauges: bounded, and 0 for a tenant and role whose sessions have all ended."""
+        """Bounded, and 0 for a tenant and role whose sessions have all ended."""
         return self._memory.active_sessions()
 
-    def counted(self) -> tuple[Counted, ...]:
-        """Counters and histograms, in the order of the page."""
-        return self._memory.counted()
+    def numbers(self) -> SessionNumbers:
+        """All there is on the metrics page."""
+        return self._memory.session_numbers()
 
     def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
         """Sessions in an order, the most first."""

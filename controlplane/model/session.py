@@ -227,6 +227,15 @@ class Counted:
     value: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionNumbers:
+    """Gauges and counters of one moment: a delivery is in all of them, or in none."""
+
+    active: tuple[ActiveSessions, ...] = ()
+    counted: tuple[Counted, ...] = ()
+    """In the order of the page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of the calls of one delivery."""

@@ -52,6 +52,8 @@ class Database:
         self.read_only = read_only
         self._writing = threading.RLock()
         self._lock_file: int | None = None
+        self._one_moment = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+        """What makes all reads of a transaction see the same; SQLite's always do."""
         if self.sqlite and read_only and not Path(self.file).exists():
             raise StoreError(f"there is no ledger at {self.file}")
         self._engine = self._connect()
@@ -87,8 +89,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view, beside whatever is being written."""
-        with self._ours(), self._engine.connect() as connection, connection.begin():
+        """The ledger as it is at the first question, beside whatever is being written."""
+        with (
+            self._ours(),
+            self._engine.connect() as connection,
+            connection.execution_options(**self._one_moment).begin(),
+        ):
             yield connection
 
     def close(self) -> None:

@@ -26,10 +26,10 @@ from controlplane.model.session import (
     EVERYTHING,
     ActiveSessions,
     Call,
-    Counted,
     RoleSessions,
     Session,
     SessionKey,
+    SessionNumbers,
     SessionQuery,
     Taken,
     Toll,
@@ -275,9 +275,9 @@ class Ledger:
         with self._database.read() as connection:
             return session_rows.tolls(connection, role, limit)
 
-    def counted(self) -> tuple[Counted, ...]:
+    def session_numbers(self) -> SessionNumbers:
         with self._database.read() as connection:
-            return session_counters.counted(connection)
+            return session_counters.numbers(connection)
 
     def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
         with self._database.read() as connection:

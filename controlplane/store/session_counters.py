@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, func, select
 
 from controlplane.model.keys import RoleName
-from controlplane.model.session import ActiveSessions, Counted
+from controlplane.model.session import ActiveSessions, Counted, SessionNumbers
 from controlplane.observe.sessions import REST
 from controlplane.promql.exported import SESSION_BUDGET_EXCEEDED, SESSION_FANOUT, SESSIONS
 from controlplane.store import tables
@@ -33,7 +33,12 @@ def add(connection: Connection, grown: Iterable[Counted]) -> None:
         connection.execute(add_up(connection, tables.session_counters, key=["tenant", "name", "labels"]), rows)
 
 
-def counted(connection: Connection) -> tuple[Counted, ...]:
+def numbers(connection: Connection) -> SessionNumbers:
+    """Gauges and counters, as a transaction sees them."""
+    return SessionNumbers(active=active(connection), counted=_counted(connection))
+
+
+def _counted(connection: Connection) -> tuple[Counted, ...]:
     """Every counter, in the order of the page: the steps of a histogram from the least to the most."""
     c = tables.session_counters.c
     rows = connection.execute(select(c.tenant, c.name, c.labels, c.value))

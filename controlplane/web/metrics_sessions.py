@@ -19,13 +19,13 @@ Series = defaultdict[str, list[tuple[tuple[str, ...], float]]]
 
 def session_families(book: SessionBook) -> Iterator[Metric]:
     """The families of :data:`controlplane.promql.exported.SESSIONS`, in its order."""
-    active = book.active()
+    numbers = book.numbers()
     gauges = {
-        ours.SESSIONS_ACTIVE: [((a.tenant, a.role or ""), float(a.sessions)) for a in active],
-        ours.SESSION_FANOUT_MAX: [((a.tenant, a.role or ""), float(a.fanout_max)) for a in active],
+        ours.SESSIONS_ACTIVE: [((a.tenant, a.role or ""), float(a.sessions)) for a in numbers.active],
+        ours.SESSION_FANOUT_MAX: [((a.tenant, a.role or ""), float(a.fanout_max)) for a in numbers.active],
     }
     series: Series = defaultdict(list)
-    for one in book.counted():
+    for one in numbers.counted:
         series[one.name].append((one.labels, one.value))
     for metric in ours.SESSIONS:
         if metric.kind == "histogram":

@@ -94,8 +94,7 @@ def test_what_a_call_costs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         for _ in range(5):
             begun = time.process_time()
             book.look(now)
-            book.active()
-            book.counted()
+            book.numbers()
             looks.append(time.process_time() - begun)
         assert sum(session.calls for session in book.sessions()) == CALLS * DELIVERIES
     size = (tmp_path / "ledger.db").stat().st_size

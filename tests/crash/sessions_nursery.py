@@ -93,7 +93,7 @@ class SessionsLife:
 
 def left(ledger: Ledger) -> list[Any]:
     """All that is known of sessions."""
-    counted = [[one.name, list(one.labels), one.value] for one in ledger.counted()]
+    counted = [[one.name, list(one.labels), one.value] for one in ledger.session_numbers().counted]
     return [sorted(map(repr, ledger.sessions(SessionQuery(limit=1000)))), counted]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from controlplane.errors import StoreError
 from controlplane.model.keys import RoleName
@@ -34,7 +34,11 @@ def end(ledger: Ledger, before: datetime = LATER, at: datetime = LATER, terms: T
 
 def value(ledger: Ledger, name: str, *labels: str) -> float | None:
     """Of the one series of a name whose labels begin with these."""
-    found = [one.value for one in ledger.counted() if one.name == name and one.labels[: len(labels)] == labels]
+    found = [
+        one.value
+        for one in ledger.session_numbers().counted
+        if one.name == name and one.labels[: len(labels)] == labels
+    ]
     return sum(found) if found else None
 
 
@@ -74,7 +78,7 @@ def test_a_delivery_that_cannot_be_kept_leaves_nothing(ledger: Ledger) -> None:
     assert ledger.last_told() is None
     with pytest.raises(StoreError, match="no"):
         ledger.take_calls([a_call("one")], NOON, fails)
-    assert ledger.last_told() is None and ledger.counted() == ()
+    assert ledger.last_told() is None and ledger.session_numbers().counted == ()
     assert take(ledger, a_call("one")).new == 1
 
 
@@ -109,7 +113,7 @@ def test_counters_are_those_of_all_deliveries_and_there_with_zero_at_first(ledge
     end(ledger)
     assert value(ledger, SESSION_BUDGET_EXCEEDED.name, "research") == 1
     assert value(ledger, SESSION_FANOUT.series[2], "research", PLANNER) == 2
-    steps = [one.labels[-1] for one in ledger.counted() if one.name == SESSION_FANOUT.series[0]]
+    steps = [one.labels[-1] for one in ledger.session_numbers().counted if one.name == SESSION_FANOUT.series[0]]
     assert steps[0] == "1.0" and steps[-2:] == ["500.0", "+Inf"]
 
 
@@ -117,7 +121,7 @@ def test_tenants_beyond_the_five_hundredth_share_one_name(ledger: Ledger) -> Non
     most = session_counters.MOST_TENANTS
     take(ledger, *(a_call(tenant=f"t{n:03}") for n in range(most)))
     take(ledger, a_call(tenant="x", took=1), a_call(tenant="y", at=1), a_call(tenant="y"), a_call(tenant="t007"))
-    tenants = {one.labels[0] for one in ledger.counted()}
+    tenants = {one.labels[0] for one in ledger.session_numbers().counted}
     assert len(tenants) == most + 1 and REST in tenants
     assert value(ledger, SESSION_TOKENS.name, REST) == 3 * 170
     assert value(ledger, SESSION_TOKENS.name, "t007") == 2 * 170
@@ -129,7 +133,7 @@ def test_tenants_beyond_the_five_hundredth_share_one_name(ledger: Ledger) -> Non
 
 def test_a_tenant_that_named_itself_like_the_rest_is_of_the_rest(ledger: Ledger) -> None:
     take(ledger, a_call(tenant=REST))
-    assert {one.labels[0] for one in ledger.counted()} == {REST}
+    assert {one.labels[0] for one in ledger.session_numbers().counted} == {REST}
     assert [one.tenant for one in ledger.active_sessions()] == [REST]
 
 
@@ -168,6 +172,25 @@ def test_gauges_are_zero_once_all_sessions_have_ended(ledger: Ledger) -> None:
     )
     end(ledger)
     assert [(one.sessions, one.fanout_max) for one in ledger.active_sessions()] == [(0, 0), (0, 0)]
+
+
+def test_a_delivery_is_in_all_numbers_of_a_page_or_in_none(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(ledger, a_call())
+    look = session_counters.active
+
+    def then_more_is_told(connection: Connection) -> tuple[ActiveSessions, ...]:
+        seen = look(connection)
+        take(ledger, a_call(session="s2"))
+        return seen
+
+    monkeypatch.setattr(session_counters, "active", then_more_is_told)
+    torn = ledger.session_numbers()
+    monkeypatch.undo()
+    assert ledger.session_numbers().active[0].sessions == 2
+    assert torn.active[0].sessions == 1
+    (tokens,) = {one.value for one in torn.counted if one.labels[-1] == "output"}
+    (later,) = {one.value for one in ledger.session_numbers().counted if one.labels[-1] == "output"}
+    assert later == 2 * tokens > 0
 
 
 def test_sessions_are_found_by_role_tenant_state_and_time(ledger: Ledger) -> None:
@@ -239,7 +262,7 @@ def test_sessions_ids_of_calls_and_counters_go_when_their_time_is_over(ledger: L
     for days in (15, 40):  # one that nobody has ended yet is never too old
         ledger.prune(NOON + timedelta(days=days))
         assert ids(ledger.sessions()) == ["active"]
-    assert {one.labels[0] for one in ledger.counted()} == {"sales"}
+    assert {one.labels[0] for one in ledger.session_numbers().counted} == {"sales"}
     with ledger._database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.session_calls)) == 0
 

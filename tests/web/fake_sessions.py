@@ -20,6 +20,7 @@ from controlplane.model.session import (
     RoleSessions,
     Session,
     SessionKey,
+    SessionNumbers,
     SessionQuery,
     Taken,
     Toll,
@@ -78,8 +79,8 @@ class FakeSessionMemory:
         many, weighted = self.finished.get(role or "", (0, 0.0))
         return (Toll(weighted, 38),) * min(many, limit)
 
-    def counted(self) -> tuple[Counted, ...]:
-        return self.counters
+    def session_numbers(self) -> SessionNumbers:
+        return SessionNumbers(active=self.active_sessions(), counted=self.counters)
 
     def sessions(self, asked: SessionQuery = EVERYTHING) -> tuple[Session, ...]:
         found = [
