@@ -66,6 +66,12 @@ def operator_definitions() -> Path:
 
 
 @pytest.fixture(scope="session")
+def grafana_definitions() -> Path:
+    """Folder with the CRD of the Grafana operator's dashboards."""
+    return program("grafana-operator-crds")
+
+
+@pytest.fixture(scope="session")
 def alertmanager_binary() -> Path:
     return program("alertmanager")
 

@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from tools import real_crds as crds
 from tools import real_debian as debian
 from tools import real_debian_newer as suites
+from tools.real_crds import OPERATORS
 from tools.real_go import BY_HAND, GoProgram
 from tools.real_kubernetes import PROGRAMS as KUBERNETES
 from tools.real_programs import Server, numbers, on_path_or
@@ -118,14 +118,17 @@ SERVERS: dict[str, Server] = {
             lambda: debian.install("chromium", "chromium-driver"),
             "install Chromium ≥ 120 and its driver (Debian: apt-get install chromium chromium-driver)",
         ),
-        Server(
-            "prometheus-operator-crds",
-            numbers(crds.VERSION),
-            f"Go module {crds.MODULE} v{crds.VERSION}, its definitions only",
-            crds.definitions,
-            crds.fetch_definitions,
-            BY_HAND,
-            (),
+        *(
+            Server(
+                one.name,
+                numbers(one.version),
+                f"Go module {one.module} v{one.version}, its definitions only",
+                one.look,
+                one.fetch,
+                BY_HAND,
+                (),
+            )
+            for one in OPERATORS
         ),
         Server(
             LITELLM.name,
