@@ -1,5 +1,6 @@
 """The contract of the hands, kept by the real API server with KEDA's webhook and operator at work."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,5 +71,5 @@ def connect(kube: kube_cluster.Cluster) -> Connect:
 
 @pytest.fixture
 def pace() -> float:
-    """Seconds of a tick, and between two looks of a tool that reverts."""
-    return 0.25
+    """Seconds of a tick, and between two looks of a tool that reverts. Set HANDS_PACE=5 to see both as in real life."""
+    return float(os.environ.get("HANDS_PACE", "0.25"))
