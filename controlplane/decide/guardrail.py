@@ -53,8 +53,7 @@ class Case:
         record = self.record
         if record is None or record.state is not State.APPROVED or record.decided is None:
             return None
-        age = self.now - record.decided
-        return record.by if age <= self.recommendation.good_for else None
+        return record.approved_by or None if record.fresh(self.now) else None
 
     def changes(self) -> Iterator[ChangeRecord]:
         """Earlier changes of the role that may have had an effect, oldest first, less the one it takes back."""

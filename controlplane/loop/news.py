@@ -26,6 +26,8 @@ class News:
     closed: tuple[FindingRecord, ...] = ()
     proposed: tuple[RecommendationRecord, ...] = ()
     """Recommendations opened, or opened again."""
+    half_approved: tuple[RecommendationRecord, ...] = ()
+    """Recommendations the first of two people has just approved."""
     withdrawn: tuple[RecommendationRecord, ...] = ()
     """Recommendations nobody proposes any more."""
     changes: tuple[ChangeRecord, ...] = ()
@@ -44,6 +46,7 @@ class NoteKind(StrEnum):
     OPENED = "finding opened"
     RESOLVED = "finding resolved"
     PROPOSED = "recommendation"
+    HALF_APPROVED = "one more approval"
     WITHDRAWN = "recommendation withdrawn"
     """Only takes back a note that has not been told; never told itself."""
     CHANGED = "change"

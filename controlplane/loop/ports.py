@@ -194,8 +194,14 @@ class Archive(Protocol):
 class Approvals(Protocol):
     """What a person may do. Each raises ``RefusedError`` with the reason, or ``NotFoundError``."""
 
-    def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
-        """Approve what was seen: refused when the record's version has moved on, or it has expired."""
+    def approve(
+        self, id_: RecommendationId, version: int, by: str, at: datetime, *, known: bool = False
+    ) -> RecommendationRecord:
+        """Approve what was seen: refused when the record's version has moved on, or it has expired.
+
+        Where two people must approve, the first of them leaves it open, and the same one cannot be the second.
+        ``known``: a token of their own says who they are; only such an approval counts as a person's then.
+        """
         ...
 
     def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:

@@ -130,6 +130,14 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """One person's yes."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendationRecord:
     """A recommendation's life in the ledger. ``number`` tells apart re-openings of the same id."""
 
@@ -146,3 +154,27 @@ class RecommendationRecord:
     reason: str | None = None
     decided: datetime | None = None
     """When a person approved or dismissed it."""
+    first: Approval | None = None
+    """The first of two approvals, where two people must approve; ``by`` and ``decided`` are then the second."""
+
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Who has said yes to what it is now, in their order; whether they are enough is not said."""
+        last = None
+        if self.state in (State.APPROVED, State.APPLIED) and self.by is not None and self.decided is not None:
+            last = Approval(by=self.by, at=self.decided)
+        return tuple(a for a in (self.first, last) if a is not None)
+
+    @property
+    def approved_by(self) -> str:
+        """``anna and bob``; empty while nobody has said yes."""
+        return " and ".join(a.by for a in self.approvals)
+
+    def half(self, now: datetime) -> Approval | None:
+        """The first of two approvals, while the second is waited for: it counts no longer than the recommendation."""
+        waits = self.state is State.OPEN and self.first is not None
+        return self.first if waits and self.fresh(now) else None
+
+    def fresh(self, now: datetime) -> bool:
+        """Whether no approval of it has grown old."""
+        return all(now - a.at <= self.recommendation.good_for for a in self.approvals)

@@ -13,8 +13,8 @@ from controlplane.model.finding import Severity
 STORM = "storm"
 """Group under which a storm is told."""
 
-AT_ONCE = (NoteKind.STOPPED, NoteKind.RESUMED)
-"""Notes that wait for nobody."""
+AT_ONCE = (NoteKind.STOPPED, NoteKind.RESUMED, NoteKind.HALF_APPROVED)
+"""Notes that wait for nobody: the first of two approvals counts for minutes only."""
 
 _ORDER = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 

@@ -34,6 +34,7 @@ class Composer:
     def __call__(self, news: News) -> tuple[Note, ...]:
         notes: list[Note] = [*map(self.opened, news.opened), *map(self.proposed, news.proposed)]
         notes += map(self.resolved, news.closed)
+        notes += map(self.half_approved, news.half_approved)
         notes += map(self.withdrawn, news.withdrawn)
         notes += map(self.changed, news.changes)
         notes += map(self.judged, filter(_worth_judging, news.outcomes))
@@ -120,6 +121,23 @@ class Composer:
                 ("If done", what.risk.if_done),
                 ("If not", what.risk.if_not),
             ),
+            link=self._link(f"recommendations/{quote(what.id, safe='')}"),
+        )
+
+    def half_approved(self, record: RecommendationRecord) -> Note:
+        """A recommendation the first of two people has approved: who else may, until when."""
+        what, first = record.recommendation, record.first
+        assert first is not None
+        key = f"{_recommendation_key(record)}:half:{first.at.isoformat()}"
+        return Note(
+            key=key,
+            group=key,
+            kind=NoteKind.HALF_APPROVED,
+            at=first.at,
+            role=what.role,
+            headline=f"Approved by {first.by}, one more person is needed: {what.title}",
+            lines=(f"It counts until {first.at + what.good_for:%H:%M} UTC.",),
+            facts=(("Money", _money(what.effect.dollars_per_hour)),),
             link=self._link(f"recommendations/{quote(what.id, safe='')}"),
         )
 

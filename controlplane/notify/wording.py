@@ -48,7 +48,7 @@ def _in_order(notes: Sequence[Note]) -> Iterator[Note]:
     """What is wrong, then what to do, then what is over."""
     for kinds in (
         {NoteKind.STOPPED, NoteKind.RESUMED, NoteKind.OPENED},
-        {NoteKind.PROPOSED},
+        {NoteKind.PROPOSED, NoteKind.HALF_APPROVED},
         {NoteKind.CHANGED, NoteKind.OUTCOME},
         {NoteKind.RESOLVED},
     ):
@@ -66,7 +66,7 @@ def _lead(note: Note) -> str:
     match note.kind:
         case NoteKind.RESOLVED:
             return f"🟢 Resolved: {note.headline}"
-        case NoteKind.PROPOSED:
+        case NoteKind.PROPOSED | NoteKind.HALF_APPROVED:
             return f"→ {note.headline}"
         case _:
             return f"{_MARKS[note.severity]} {note.headline}"

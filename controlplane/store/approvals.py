@@ -12,30 +12,50 @@ from controlplane.model.keys import RecommendationId
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.units import seconds_text
 from controlplane.store.audit import RESUME, Audit
-from controlplane.store.codec import instant, micros
-from controlplane.store.keep_recommendations import move, newest_row
+from controlplane.store.codec import micros
+from controlplane.store.keep_recommendations import hold, move, newest_row
 from controlplane.store.outbox import put
-from controlplane.store.records import LIVE, RECOMMENDATION, clean, recommendation_record, stop_now
+from controlplane.store.records import LIVE, clean, recommendation_record, stop_now
 from controlplane.store.tables import stop
+
+FASTER = "somebody else was faster: look again"
 
 
 def approve(
-    connection: Connection, id_: RecommendationId, version: int, *, by: str, at: datetime
+    connection: Connection,
+    id_: RecommendationId,
+    version: int,
+    *,
+    by: str,
+    at: datetime,
+    known: bool,
+    people: int,
+    compose: Compose | None,
 ) -> RecommendationRecord:
-    """Approve exactly the version that was seen."""
+    """Approve exactly the version that was seen; where two ``people`` must, the first of them leaves it open."""
     row = _seen(connection, id_, version)
-    if row.state == State.APPROVED:
-        raise RefusedError(f"already approved by {row.by}")
+    record = recommendation_record(row)
+    if record.state is State.APPROVED:
+        raise RefusedError(f"already approved by {record.approved_by or row.by}")
     pulled = stop_now(connection)
     if pulled is not None:
         raise RefusedError(f"all changes are stopped by {pulled.by}: {pulled.reason}; release the stop first")
-    age, good_for = at - instant(row.seen), RECOMMENDATION.value(row.body).good_for
+    age, good_for = at - record.seen, record.recommendation.good_for
     if age > good_for:
         raise RefusedError(
             f"it was last proposed {seconds_text(age.total_seconds())} ago and is good for "
             f"{seconds_text(good_for.total_seconds())}: wait for the next tick"
         )
     by = clean(by, 200)
+    if people == 1:
+        return _decide(connection, row, State.APPROVED, by=by, reason=None, at=at, first_by=None, first_at=None)
+    if not known:
+        raise RefusedError(f"{people} people must approve, each with a token of their own: this one could be anybody's")
+    first = record.half(at)
+    if first is None:
+        return _begin(connection, row, by=by, at=at, compose=compose)
+    if first.by == by:
+        raise RefusedError("you have approved it already: one more person is needed")
     return _decide(connection, row, State.APPROVED, by=by, reason=None, at=at)
 
 
@@ -86,14 +106,34 @@ def _seen(connection: Connection, id_: RecommendationId, version: int) -> Row[An
     return row
 
 
-def _decide(
-    connection: Connection, row: Row[Any], state: State, *, by: str, reason: str | None, at: datetime
+def _begin(
+    connection: Connection, row: Row[Any], *, by: str, at: datetime, compose: Compose | None
 ) -> RecommendationRecord:
-    if not move(connection, row, state, by=by, reason=reason, decided=micros(at)):
-        raise RefusedError("somebody else was faster: look again")
+    """The first of two: it stays open, and people are told that one more is needed."""
+    if not hold(connection, row, by=by, at=at):
+        raise RefusedError(FASTER)
+    _audit(connection, row, by, "approved first", at=at)
+    record = _now(connection, row)
+    put(connection, News(at=at, half_approved=(record,)), compose)
+    return record
+
+
+def _decide(
+    connection: Connection, row: Row[Any], state: State, *, by: str, reason: str | None, at: datetime, **also: None
+) -> RecommendationRecord:
+    if not move(connection, row, state, by=by, reason=reason, decided=micros(at), **also):
+        raise RefusedError(FASTER)
+    _audit(connection, row, by, str(state), at=at, reason=reason)
+    return _now(connection, row)
+
+
+def _audit(connection: Connection, row: Row[Any], by: str, what: str, *, at: datetime, **detail: str | None) -> None:
     log = Audit(at)
-    log.note(by, str(state), row.id, number=row.number, version=row.version, reason=reason)
+    log.note(by, what, row.id, number=row.number, version=row.version, **detail)
     log.write(connection)
+
+
+def _now(connection: Connection, row: Row[Any]) -> RecommendationRecord:
     after = newest_row(connection, row.id)
     assert after is not None
     return recommendation_record(after)

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, insert, or_, select, update
 
 from controlplane.model.cycle import Cycle
 from controlplane.model.decision import Decision
 from controlplane.model.recommendation import Recommendation, RecommendationRecord, State
 from controlplane.model.units import seconds_text
 from controlplane.store.audit import Audit
-from controlplane.store.codec import instant, micros
+from controlplane.store.codec import micros
 from controlplane.store.keep_findings import ME
 from controlplane.store.records import LIVE, RECOMMENDATION, recommendation_record
 from controlplane.store.reopening import may_reopen
@@ -40,8 +40,8 @@ def keep_recommendations(connection: Connection, cycle: Cycle, log: Audit) -> Ke
             kept.opened.append(open_again(connection, row, decision.recommendation, cycle.at, State.OPEN, shape=shape))
             log.note(ME, "recommendation opened", id_, number=kept.opened[-1].number, verdict=decision.verdict)
         else:
-            if _ran_out(row, cycle.at):
-                _back_to_open(connection, row, log)
+            if _approved(row) and not recommendation_record(row).fresh(cycle.at):
+                _ran_out(connection, row, log)
             frozen = row.state != State.OPEN  # what was approved stays what is shown
             body = row.body if frozen else RECOMMENDATION.text(decision.recommendation)
             seen.append({"key": id_, "no": row.number, "now": micros(cycle.at), "looks": shape, "text": body})
@@ -109,17 +109,27 @@ def open_again(
 
 def move(connection: Connection, row: Row[Any], state: State, **values: Any) -> bool:
     """Change the state of exactly the version that was read. False when somebody was faster."""
-    done = connection.execute(
-        update(recommendations)
-        .where(
-            recommendations.c.id == row.id,
-            recommendations.c.number == row.number,
-            recommendations.c.version == row.version,
-            recommendations.c.state == row.state,
-        )
-        .values(state=state, version=row.version + 1, **values)
-    )
+    done = connection.execute(_as_read(row).values(state=state, version=row.version + 1, **values))
     return done.rowcount == 1
+
+
+def hold(connection: Connection, row: Row[Any], *, by: str | None, at: datetime | None) -> bool:
+    """Put down the first of two approvals (or take it away) without a new version. False when somebody was faster."""
+    done = connection.execute(_as_read(row).values(first_by=by, first_at=None if at is None else micros(at)))
+    return done.rowcount == 1
+
+
+def _as_read(row: Row[Any]) -> Update:
+    """An update of a record, if it is still as it was read."""
+    c = recommendations.c
+    return update(recommendations).where(
+        c.id == row.id,
+        c.number == row.number,
+        c.version == row.version,
+        c.state == row.state,
+        c.first_by.is_not_distinct_from(row.first_by),
+        c.first_at.is_not_distinct_from(row.first_at),
+    )
 
 
 def newest_row(connection: Connection, id_: str) -> Row[Any] | None:
@@ -135,17 +145,24 @@ def _newest(connection: Connection, proposals: dict[str, Decision]) -> dict[str,
     return {row.id: row for row in connection.execute(chosen)}
 
 
-def _ran_out(row: Row[Any], now: datetime) -> bool:
-    if row.state != State.APPROVED or row.decided is None:
-        return False
-    return now - instant(row.decided) > RECOMMENDATION.value(row.body).good_for
+def _approved(row: Row[Any]) -> bool:
+    """Whether somebody has said yes to it, and it has not been done yet."""
+    return row.state == State.APPROVED or (row.state == State.OPEN and row.first_by is not None)
 
 
-def _back_to_open(connection: Connection, row: Row[Any], log: Audit) -> None:
-    """An approval that could not be carried out in time counts no more; the question is open again."""
-    said = f"the approval by {row.by} ran out before it could be applied"
-    if move(connection, row, State.OPEN, by=None, decided=None, reason=said):
-        log.note(ME, "approval ran out", row.id, number=row.number, by=row.by)
+def _ran_out(connection: Connection, row: Row[Any], log: Audit) -> None:
+    """An approval that could not be carried out in time counts no more; the question is open again.
+
+    The first of two takes no version with it: what the second person sees is still what is asked.
+    """
+    by = recommendation_record(row).approved_by
+    if row.state == State.OPEN:
+        gone = hold(connection, row, by=None, at=None)
+    else:
+        said = f"the approval by {by} ran out before it could be applied"
+        gone = move(connection, row, State.OPEN, by=None, decided=None, first_by=None, first_at=None, reason=said)
+    if gone:
+        log.note(ME, "approval ran out", row.id, number=row.number, by=by)
 
 
 def _let_go(connection: Connection, row: Row[Any], cycle: Cycle, log: Audit) -> bool:

@@ -64,6 +64,7 @@ def open_ledger(
     retention: Retention | None = None,
     read_only: bool = False,
     times: LeaseTimes | None = None,
+    people: int = 1,
 ) -> "Ledger":
     """Open the ledger at ``url`` (``sqlite:///FILE`` or ``postgresql://…``) and bring its schema up to date.
 
@@ -73,6 +74,7 @@ def open_ledger(
         retention: what is kept for how long.
         read_only: look at a ledger that another process holds; nothing is migrated, nothing can be written.
         times: how long a leader of several processes is waited for.
+        people: how many different people must approve a recommendation, 1 or 2.
 
     Raises:
         StoreBusyError: another process holds the SQLite file.
@@ -82,7 +84,13 @@ def open_ledger(
     database = Database(url, read_only=read_only)
     try:
         schema.check(database) if read_only else schema.upgrade(database)
-        return Ledger(database, compose=compose, retention=retention or Retention(), times=times or LeaseTimes())
+        return Ledger(
+            database,
+            compose=compose,
+            retention=retention or Retention(),
+            times=times or LeaseTimes(),
+            people=people,
+        )
     except BaseException:
         database.close()
         raise
@@ -91,9 +99,12 @@ def open_ledger(
 class Ledger:
     """Implements the ports Memory, Archive, Approvals, SessionMemory and Outbox. Made by :func:`open_ledger`."""
 
-    def __init__(self, database: Database, *, compose: Compose | None, retention: Retention, times: LeaseTimes) -> None:
+    def __init__(
+        self, database: Database, *, compose: Compose | None, retention: Retention, times: LeaseTimes, people: int
+    ) -> None:
         self._database = database
         self._compose = compose
+        self._people = people
         self._retention = retention
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.lease = Lease(database, holder, monotonic=SystemClock().monotonic, times=times)
@@ -206,9 +217,13 @@ class Ledger:
 
     # --- Approvals: people act
 
-    def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
+    def approve(
+        self, id_: RecommendationId, version: int, by: str, at: datetime, *, known: bool = False
+    ) -> RecommendationRecord:
         with self._database.write() as connection:
-            return approvals.approve(connection, id_, version, by=by, at=at)
+            return approvals.approve(
+                connection, id_, version, by=by, at=at, known=known, people=self._people, compose=self._compose
+            )
 
     def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:
         with self._database.write() as connection:

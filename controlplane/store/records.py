@@ -15,7 +15,7 @@ from controlplane.model.cycle import Cycle, Recollection, Stop
 from controlplane.model.decision import Decision
 from controlplane.model.finding import Finding, FindingRecord
 from controlplane.model.fleet import Fleet
-from controlplane.model.recommendation import Recommendation, RecommendationRecord, State
+from controlplane.model.recommendation import Approval, Recommendation, RecommendationRecord, State
 from controlplane.store.codec import Codec, instant
 from controlplane.store.tables import changes, outcomes, stop
 
@@ -100,6 +100,7 @@ def recommendation_record(row: Row[Any]) -> RecommendationRecord:
         by=row.by,
         reason=row.reason,
         decided=maybe_instant(row.decided),
+        first=None if row.first_by is None else Approval(by=row.first_by, at=instant(row.first_at)),
     )
 
 

@@ -75,12 +75,15 @@ recommendations = Table(
     Column("by", Text),
     Column("reason", Text),
     Column("decided", BigInteger),
+    Column("first_by", Text),
+    Column("first_at", BigInteger),
     Column("shape", Text, nullable=False),
     Column("body", Text, nullable=False),
     Index(None, "newest", "state"),
     Index(None, "role", "seen"),
 )
-"""``shape``: verdict and objections of the last stored decision, to tell whether the next one differs."""
+"""``shape``: verdict and objections of the last stored decision, to tell whether the next one differs.
+``first_by``, ``first_at``: the first of two approvals of this version, where two people must approve."""
 
 policies = Table("policies", meta, Column("digest", Text, primary_key=True), Column("body", Text, nullable=False))
 

@@ -8,6 +8,7 @@ def one_note_each(news: News) -> tuple[Note, ...]:
         *((f"{f.finding.id}#{f.number}", NoteKind.OPENED) for f in news.opened),
         *((f"{f.finding.id}#{f.number} over", NoteKind.RESOLVED) for f in news.closed),
         *((f"{r.recommendation.id}#{r.number}", NoteKind.PROPOSED) for r in news.proposed),
+        *((f"{r.recommendation.id}#{r.number} half", NoteKind.HALF_APPROVED) for r in news.half_approved),
         *((f"{r.recommendation.id}#{r.number} withdrawn", NoteKind.WITHDRAWN) for r in news.withdrawn),
         *((f"{c.change.id} {c.state}", NoteKind.CHANGED) for c in news.changes),
         *((f"{c.change.id} judged", NoteKind.OUTCOME) for c in news.outcomes),

@@ -123,7 +123,9 @@ class FakeLedger:
     def oldest_undelivered(self, now: datetime) -> timedelta | None:
         return self.undelivered
 
-    def approve(self, id_: RecommendationId, version: int, by: str, at: datetime) -> RecommendationRecord:
+    def approve(
+        self, id_: RecommendationId, version: int, by: str, at: datetime, *, known: bool = False
+    ) -> RecommendationRecord:
         return self._settle(id_, version, state=State.APPROVED, by=by, reason=None, at=at)
 
     def dismiss(self, id_: RecommendationId, version: int, by: str, reason: str, at: datetime) -> RecommendationRecord:
