@@ -13,6 +13,7 @@ from controlplane.model.units import Unit
 from controlplane.settings.document import Wrong
 from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
 from controlplane.settings.names import is_loopback
+from controlplane.settings.people_checks import people, two_people
 from controlplane.settings.roles import Role
 from controlplane.settings.scaling_checks import followers
 from controlplane.settings.schema import Settings
@@ -175,8 +176,8 @@ def _hands(settings: Settings, unsure: Collection[str]) -> Iterator[Wrong]:
 
 def _listens(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
     serve = settings.serve
-    if not is_loopback(serve.host) and serve.token_file is None:
-        fix = "add serve.token_file, or write host: 127.0.0.1"
+    if not is_loopback(serve.host) and serve.token_file is None and not serve.people:
+        fix = "add serve.people or serve.token_file, or write host: 127.0.0.1"
         yield Wrong(path=("serve", "host"), what=f"{serve.host} can be reached by others, without a token", fix=fix)
 
 
@@ -236,4 +237,6 @@ CHECKS: tuple[Check, ...] = (
     _shares,
     _remembered,
     followers,
+    people,
+    two_people,
 )

@@ -12,6 +12,9 @@ from pydantic_core import CoreSchema
 from controlplane.settings.calendar import CRON, TIMEZONE
 from controlplane.settings.names import LocalPath, StoreUrl, Text, Url
 from controlplane.settings.part import Part
+from controlplane.settings.people import MOST as MOST_PEOPLE
+from controlplane.settings.people import NAME as PERSON_NAME
+from controlplane.settings.people import Person
 from controlplane.settings.values import DOLLARS, Choice, Duration, Flag, Size, count
 
 _S, _D = timedelta(seconds=1), timedelta(days=1)
@@ -163,7 +166,13 @@ class Serve(Part):
     """Port to listen on; 0 takes a free one."""
 
     token_file: Annotated[Path, LocalPath()] | None = None
-    """File with the token callers must show. Needed as soon as ``host`` is not loopback."""
+    """File with a token whose holders may do everything, under whatever name they give. This or ``people`` is needed
+    as soon as ``host`` is not loopback; both may be there."""
+
+    people: dict[Annotated[str, PERSON_NAME], Person] = Field(
+        default={}, max_length=MOST_PEOPLE, examples=["{anna: {token_file: …, may: approve}}"]
+    )
+    """Who may sign in with a token of their own, and what each of them may do."""
 
     public_url: Annotated[str, Url()] | None = None
     """Address under which people reach the pages; used in messages and to check the Host header."""

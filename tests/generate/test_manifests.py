@@ -148,6 +148,23 @@ def test_a_secret_beside_other_things_does_not_hide_them() -> None:
     ]
 
 
+def test_the_token_of_each_person_is_mounted_where_fleet_yaml_says() -> None:
+    text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
+    shared = "token_file: /run/secrets/controlplane/token"
+    people = (
+        "{anna: {token_file: /run/secrets/people/anna, may: administer}, bob.k: {token_file: people/bob, may: look}}"
+    )
+    assert shared in text
+    text = text.replace(shared, f"people: {people}")
+    made = files(examine(text.encode(), file="/etc/f.yaml", folder=Path("/etc")), text)
+    documents = yaml.safe_load_all(made["manifests/controlplane/base/deployment.yaml"])
+    (pod,) = (d["spec"]["template"]["spec"] for d in documents if d["kind"] == "Deployment")
+    items = {v["name"]: v["secret"]["items"] for v in pod["volumes"] if "secret" in v}
+    places = {m["mountPath"]: items[m["name"]] for m in pod["containers"][0]["volumeMounts"] if m["name"] in items}
+    assert places["/run/secrets/people"] == [{"key": "person-anna", "path": "anna"}]
+    assert places["/var/lib/controlplane/people"] == [{"key": "person-bob.k", "path": "bob"}]
+
+
 def test_no_secret_is_generated() -> None:
     assert not list(objects("mixed-fleet", "Secret"))
 

@@ -30,7 +30,7 @@ def refuse_unreachable(request: Request) -> None:
     host = request.settings.serve.host
     if is_loopback(host):
         what = f"{host} cannot be reached inside a pod, not even by its probes"
-        fix = "write serve: {host: 0.0.0.0, token_file: /run/secrets/controlplane/token}"
+        fix = "write serve: {host: 0.0.0.0, token_file: /run/secrets/controlplane/token} (or people)"
         raise SettingsError([Problem(file=request.source, line=None, key="serve.host", what=what, fix=fix)])
 
 
@@ -125,6 +125,7 @@ def _secret_files(settings: Settings, folder: Path) -> tuple[list[object], list[
         "serve-token": settings.serve.token_file,
         "sessions-token": settings.sessions.token_file if settings.sessions else None,
         "slack-webhook-url": settings.slack.webhook_url_file if settings.slack else None,
+        **{f"person-{name}": person.token_file for name, person in settings.serve.people.items()},
     }
     folders: dict[Path, list[dict[str, str]]] = {}
     for key, path in named.items():
