@@ -25,6 +25,7 @@ _TAKEN = "alertname|severity|role|model|namespace|cluster|slo|long|short"
 OWN_LABEL = Text(
     f"(?!(?:{_TAKEN})$)[a-zA-Z_][a-zA-Z0-9_]{{0,127}}", "a label that alerts do not use themselves", "team"
 )
+OWN_VALUE = Text(r"(?:(?!\{\{).){1,1000}", "a plain text without {{", "serving")
 
 
 class AlertName(StrEnum):
@@ -134,8 +135,9 @@ class Alerts(Part):
     webhook_url: Annotated[str, Url()] | None = None
     """Where critical alerts are sent as well, such as a pager. Nowhere by default."""
 
-    labels: dict[Annotated[str, OWN_LABEL], Annotated[str, Text()]] = Field(default={})
-    """Labels put on every alert, such as ``team: serving``. None by default."""
+    labels: dict[Annotated[str, OWN_LABEL], Annotated[str, OWN_VALUE]] = Field(default={})
+    """Labels put on every alert, such as ``team: serving``. None by default. No templates: a label whose value moves
+    makes a new alert each time, and a template that is wrong makes Prometheus refuse the whole file."""
 
     without: tuple[Annotated[AlertName, Choice(AlertName)], ...] = ()
     """Alerts that are not generated. None by default."""

@@ -51,7 +51,7 @@ class Url(Written):
 
     def read(self, value: object) -> str:
         example = "http://127.0.0.1:8000/metrics" if self.page else "http://prometheus:9090"
-        if not isinstance(value, str) or not value.isprintable() or " " in value or len(value) > 2000:
+        if not isinstance(value, str) or not value.isprintable() or set(value) & set(" {}") or len(value) > 2000:
             raise refuse(f"{shown(value)} is not a URL", f"write one such as {example}")
         try:
             parts = urlsplit(value)
