@@ -47,7 +47,7 @@ def _roles(settings: Settings) -> str:
     for name, role in settings.roles.items():
         matchers = _matchers(role)
         if matchers is not None:
-            ways.append(labelled(aggregate("group", select(RUNNING, matchers), POD), role=name, phase="both"))
+            ways.append(labelled(aggregate("group", select(RUNNING, matchers), POD), role=name, phase=role.phase.value))
     ways.append(labelled(aggregate("group", RUNNING, POD), role="unassigned", phase="both"))
     return f" or {on(POD)} ".join(ways)
 

@@ -46,3 +46,17 @@ roles:
     gpus: {type: h100-sxm-80gb}
     targets: ["http://10.0.0.2:8000/metrics", "http://10.0.0.3:8000/metrics"]
 """
+
+SPLIT = """
+fleet: split
+sources: {prometheus: "http://127.0.0.1:9090"}
+roles:
+  reader:
+    model: {name: big}
+    phase: prefill
+    select: {namespace: llm-prefill}
+  writer:
+    model: {name: big}
+    phase: decode
+    select: {namespace: llm-decode}
+"""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.generate.rules.engine_pages import EDGES, LATENCIES, Pod
-from tests.generate.rules.fleets import IN_KUBERNETES, LARGE, OUTSIDE
+from tests.generate.rules.fleets import IN_KUBERNETES, LARGE, OUTSIDE, SPLIT
 from tests.generate.rules.scenario import NOTHING, Samples, Scenario, constant
 
 PLANNER = Pod(pod="planner-0", model="big")
@@ -138,6 +138,18 @@ BELONGING = (
                 'role="critic",phase="decode"': 3,
                 'role="planner",phase="both"': 5,
                 'role="unassigned",phase="both"': 3,
+            }
+        },
+    ),
+    Scenario(
+        name="a prompt counts once while the control plane is away, too: the file knows which pool reads it",
+        fleet=SPLIT,
+        series={**replace(PLANNER, namespace="llm-prefill").vllm(), **replace(PLANNER, namespace="llm-decode").vllm()},
+        expect={
+            "sum by (role, phase, kind) (llm_role:tokens_delivered:rate5m)": {
+                'role="reader",phase="prefill",kind="prompt"': 60,
+                'role="reader",phase="prefill",kind="cached"': 40,
+                'role="writer",phase="decode",kind="output"': 50,
             }
         },
     ),
