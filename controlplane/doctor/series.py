@@ -145,6 +145,7 @@ def _unseen(
         said = "was never seen" if whole else f"has never given {_some(sorted(leaves))}"
         said += f"; {len(below)} recorded names are empty for it" if below else ""
         milder = owner in OPTIONAL or (owner == OURSELVES[0] and not whole)  # of our own, what is not in use is absent
+        milder = milder or all(_off(leaf) for leaf in leaves)
         evidence = tuple(f"{name} is made from {_some(sorted(made_from[name] & leaves))}" for name in direct[:8])
         severity = Severity.INFO if milder else None
         yield NEVER_SEEN.row(owner, said, evidence=evidence, fix=cure, severity=severity)
@@ -161,7 +162,12 @@ def _owner(metric: str) -> tuple[str, str]:
         return OURSELVES
     stem = next((metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix)), metric)
     known = KNOWN.get(metric) or KNOWN.get(stem) or KNOWN.get(f"{stem}_bucket")
-    return OWNERS[known[0].source] if known else UNKNOWN
+    return OWNERS.get(known[0].source, UNKNOWN) if known else UNKNOWN
+
+
+def _off(metric: str) -> bool:
+    """Whether it is only there where somebody turned it on."""
+    return any(known.off for known in KNOWN.get(metric, ()))
 
 
 def _some(names: Sequence[str]) -> str:

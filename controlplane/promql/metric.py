@@ -69,6 +69,11 @@ class Signal(StrEnum):
     GPU_POWER = "gpu_power"
     GPU_TEMPERATURE = "gpu_temperature"
     GPU_XID = "gpu_xid"
+    GPU_ROW_REMAP_FAILED = "gpu_row_remap_failed"
+    GPU_HOT = "gpu_hot"
+    """Time in which a GPU was slowed down because it, or its memory, was too hot."""
+    GPU_CAPPED = "gpu_capped"
+    """Time in which it was slowed down to stay within its power limit."""
     KUBE_SPEC = "kube_spec_replicas"
     KUBE_READY = "kube_ready_replicas"
     HPA_DESIRED = "hpa_desired_replicas"
@@ -165,6 +170,8 @@ class Metric:
     """On every page of its versions, whatever the flags: its absence tells the version."""
     scraped: bool = True
     """Kept when we read pages ourselves. Only recording rules ask for the others."""
+    off: bool = False
+    """Not in its exporter's own list: only there where somebody turned it on, so its absence is no fault."""
     note: str = ""
 
     @property

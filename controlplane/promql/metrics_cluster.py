@@ -11,10 +11,22 @@ from controlplane.promql.metric import Fold, Kind, Metric, Signal, Source
 
 MIB = 1048576.0
 PERCENT = 0.01
+NANOSECOND = 1e-9
 
 _DEVICE = ("gpu", "UUID", "GPU_I_ID", "GPU_I_PROFILE", "Hostname", "hostname", "namespace", "pod", "exported_pod")
 _gpu = partial(Metric, source=Source.DCGM, kind=Kind.GAUGE, labels=_DEVICE)
 _ruled_gpu = partial(_gpu, scraped=False)
+_throttled = partial(
+    Metric,
+    source=Source.DCGM,
+    kind=Kind.COUNTER,
+    unit="nanoseconds",
+    scale=NANOSECOND,
+    labels=_DEVICE,
+    fold=Fold.MAX,
+    scraped=False,
+    off=True,
+)
 _kube = partial(Metric, source=Source.KUBE, kind=Kind.GAUGE)
 
 DCGM: tuple[Metric, ...] = (
@@ -67,6 +79,31 @@ DCGM: tuple[Metric, ...] = (
         note="the last code, not a count",
     ),
     _ruled_gpu(name="DCGM_FI_DEV_XID_ERROR", unit="code", feeds=(Signal.GPU_XID,), fold=Fold.MAX, since="4.9.0"),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_ROW_REMAP_FAILURE",
+        unit="0 or 1",
+        feeds=(Signal.GPU_ROW_REMAP_FAILED,),
+        fold=Fold.MAX,
+        until="4.8.4",
+        note="Ampere and newer; stays 1 until the GPU is replaced",
+    ),
+    _ruled_gpu(
+        name="DCGM_FI_DEV_ROW_REMAP_FAILED",
+        unit="0 or 1",
+        feeds=(Signal.GPU_ROW_REMAP_FAILED,),
+        fold=Fold.MAX,
+        since="4.9.0",
+    ),
+    _throttled(
+        name="DCGM_FI_DEV_THERMAL_VIOLATION",
+        feeds=(Signal.GPU_HOT,),
+        note="off by default. The exporter's own list called it microseconds up to 4.8.0; it was nanoseconds all along",
+    ),
+    _throttled(
+        name="DCGM_FI_DEV_POWER_VIOLATION",
+        feeds=(Signal.GPU_CAPPED,),
+        note="off by default; a GPU at work is often at its power limit, so this is no fault",
+    ),
 )
 
 _DEPLOYMENT = ("namespace", "deployment")

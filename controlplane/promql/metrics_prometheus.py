@@ -1,4 +1,4 @@
-"""What Prometheus says about the rules it evaluates and the alerts it raises: panels ask for it."""
+"""What Prometheus says about its targets, the rules it evaluates and the alerts it raises."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ _GROUP = ("rule_group",)
 _rules = partial(Metric, source=Source.PROMETHEUS, labels=_GROUP, scraped=False)
 _gauge = partial(_rules, kind=Kind.GAUGE)
 _counter = partial(_rules, kind=Kind.COUNTER)
-_alerts = partial(Metric, source=Source.PROMETHEUS, kind=Kind.GAUGE, scraped=False)
+_written = partial(Metric, source=Source.PROMETHEUS, kind=Kind.GAUGE, scraped=False)
 
 PROMETHEUS: tuple[Metric, ...] = (
     _counter(name="prometheus_rule_evaluation_failures_total", unit="evaluations"),
@@ -21,8 +21,9 @@ PROMETHEUS: tuple[Metric, ...] = (
     _gauge(name="prometheus_rule_group_last_evaluation_timestamp_seconds", unit="seconds since 1970"),
     _gauge(name="prometheus_rule_group_last_evaluation_samples", unit="samples"),
     _gauge(name="prometheus_rule_group_rules", unit="rules"),
-    _alerts(
+    _written(
         name="ALERTS", unit="1", labels=("alertname", "alertstate"), note="and the alert's own labels; written by rules"
     ),
-    _alerts(name="ALERTS_FOR_STATE", unit="seconds since 1970", labels=("alertname",), note="when it became true"),
+    _written(name="up", unit="0 or 1", labels=("job", "instance"), note="whether the last scrape of a target worked"),
+    _written(name="ALERTS_FOR_STATE", unit="seconds since 1970", labels=("alertname",), note="when it became true"),
 )

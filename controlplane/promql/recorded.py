@@ -13,6 +13,8 @@ POD_MODEL = (*POD, "model")
 NODE = ("cluster", "node")
 DEVICE = ("cluster", "node", "namespace", "pod", "UUID", "GPU_I_ID", "GPU_I_PROFILE")
 """Labels of a GPU or MIG slice; ``namespace`` and ``pod`` are empty while nobody holds it."""
+BOARD = (*NODE, "UUID", "gpu")
+"""Labels of a whole GPU, however it is cut."""
 ROLE = ("cluster", "namespace", "role")
 """Labels that name a role."""
 ROLE_MODEL = (*ROLE, "model", "phase")
@@ -119,17 +121,15 @@ PODS: tuple[Recorded, ...] = (
         unit="GPU-equivalents",
         words="GPUs a pod holds, from scheduled to finished.",
     ),
-    Recorded(
-        name="llm_pod:cost_dollars_per_hour:sum",
-        labels=POD,
-        unit="$/h",
-        words="What the pod's GPUs cost; absent while the price of its node is unknown.",
-    ),
-    Recorded(
-        name="llm_pod:cost_idle_dollars_per_hour:sum",
-        labels=POD,
-        unit="$/h",
-        words="The part of it in which the GPUs did nothing; without DCGM all of it while no request ran in 5 minutes.",
+    *(
+        Recorded(name=f"llm_pod:{name}", labels=POD, unit="$/h", words=words)
+        for name, words in (
+            ("cost_dollars_per_hour:sum", "What its GPUs cost; absent while the price of its node is unknown."),
+            (
+                "cost_idle_dollars_per_hour:sum",
+                "The part of it in which the GPUs did nothing; without DCGM all while no request ran in 5 minutes.",
+            ),
+        )
     ),
 )
 
@@ -140,56 +140,54 @@ GPUS: tuple[Recorded, ...] = (
         unit="1",
         words="Every GPU and MIG slice the DCGM exporters see, and who holds it.",
     ),
-    Recorded(
-        name="llm_gpu:engine_active:ratio",
-        labels=DEVICE,
-        unit="0..1",
-        words="Busy time of the GPU or slice; not load: one small kernel makes it 1.",
-    ),
-    Recorded(
-        name="llm_gpu:dram_active:ratio", labels=DEVICE, unit="0..1", words="Share of the time memory moved data."
-    ),
-    Recorded(name="llm_gpu:memory_used:bytes", labels=DEVICE, unit="bytes", words="GPU memory taken."),
-    Recorded(
-        name="llm_gpu:gpu_equivalents:value",
-        labels=DEVICE,
-        unit="GPU-equivalents",
-        words="Share of a GPU's compute that the device is: 1 for a whole GPU, sevenths (A30: quarters) for a slice.",
+    *(
+        Recorded(name=f"llm_gpu:{name}", labels=DEVICE, unit=unit, words=words)
+        for name, unit, words in (
+            ("engine_active:ratio", "0..1", "Busy time of the GPU or slice; not load: one small kernel makes it 1."),
+            ("dram_active:ratio", "0..1", "Share of the time memory moved data."),
+            ("memory_used:bytes", "bytes", "GPU memory taken."),
+            (
+                "gpu_equivalents:value",
+                "GPU-equivalents",
+                "Share of a GPU's compute that the device is: 1 for a whole GPU, sevenths (A30: quarters) for a slice.",
+            ),
+        )
     ),
     *(
-        Recorded(name=f"llm_gpu:{name}", labels=(*NODE, "UUID", "gpu"), unit=unit, words=words)
-        for name, unit, words in (
-            ("power:watts", "W", "Power of the whole board; slices repeat it, so it is recorded once per GPU."),
-            ("temperature:celsius", "°C", "Temperature of the GPU."),
-            ("xid_last:code", "code", "The last XID error code; 0 when there was none since the driver was loaded."),
+        Recorded(name=f"llm_gpu:{name}", labels=(*BOARD, *more), unit=unit, words=words)
+        for name, more, unit, words in (
+            ("power:watts", (), "W", "Power of the whole board; slices repeat it, so it is recorded once per GPU."),
+            ("temperature:celsius", (), "°C", "Temperature of the GPU."),
+            (
+                "xid_last:code",
+                (),
+                "code",
+                "The last XID error code; 0 when there was none since the driver was loaded.",
+            ),
+            ("row_remap_failed:bool", (), "0 or 1", "Whether a bad memory row could not be replaced by a spare one."),
+            (
+                "throttled:ratio5m",
+                ("reason",),
+                "0..1",
+                "Share of the time it was slowed down: too hot, or at its power limit. Off in the exporter's own list.",
+            ),
         )
     ),
 )
 
-NODES: tuple[Recorded, ...] = (
-    Recorded(
-        name="llm_node:gpus_physical:count", labels=NODE, unit="GPUs", words="GPUs in the node. Absent without DCGM."
-    ),
-    Recorded(name="llm_node:gpus_allocated:sum", labels=NODE, unit="GPU-equivalents", words="GPUs that pods hold."),
-    Recorded(
-        name="llm_node:gpus_unallocated:sum",
-        labels=NODE,
-        unit="GPU-equivalents",
-        words="GPUs nobody holds, slices stranded by the layout included.",
-    ),
-    Recorded(
-        name="llm_node:gpu_price_dollars_per_hour:max",
-        labels=NODE,
-        unit="$/h",
-        words="Price of one whole GPU: the control plane's, else OpenCost's.",
-    ),
-    Recorded(
-        name="llm_node:gpu_cost_dollars_per_hour:value",
-        labels=NODE,
-        unit="$/h",
-        words="What one GPU-equivalent held there costs: the price, or less where pods hold more than there is "
-        "(shared GPUs), so that a node never costs more than its GPUs.",
-    ),
+NODES: tuple[Recorded, ...] = tuple(
+    Recorded(name=f"llm_node:{name}", labels=NODE, unit=unit, words=words)
+    for name, unit, words in (
+        ("gpus_physical:count", "GPUs", "GPUs in the node. Absent without DCGM."),
+        ("gpus_allocated:sum", "GPU-equivalents", "GPUs that pods hold."),
+        ("gpus_unallocated:sum", "GPU-equivalents", "GPUs nobody holds, slices stranded by the layout included."),
+        ("gpu_price_dollars_per_hour:max", "$/h", "Price of one whole GPU: the control plane's, else OpenCost's."),
+        (
+            "gpu_cost_dollars_per_hour:value",
+            "$/h",
+            "What one GPU-equivalent held there costs: the price, or less where pods hold more than there is (shared).",
+        ),
+    )
 )
 
 

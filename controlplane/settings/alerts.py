@@ -57,6 +57,9 @@ class AlertName(StrEnum):
     CONTROL_PLANE_DOWN = "FleetControlPlaneDown"
     ACTION_ROLLED_BACK = "FleetActionRolledBack"
     GPU_XID = "GPUXidError"
+    GPU_ROW_REMAP_FAILED = "GPURowRemapFailure"
+    GPU_THROTTLED = "GPUThrottled"
+    GPU_EXPORTER_DOWN = "GPUExporterDown"
 
 
 class BetweenEdges(StrEnum):
@@ -108,6 +111,10 @@ class AlertLimits(Part):
 
     cost_drift: Annotated[float, _SHARE] = 0.02
     """Share of the GPU bill by which the buckets may miss it: 2 % covers scrapes that do not coincide."""
+
+    throttled_share: Annotated[float, _SHARE] = 0.05
+    """Share of five minutes in which a GPU may be slowed down because it is too hot. 5 %: a warm start of a batch is
+    over sooner; a GPU that is cooled as it should be is at 0."""
 
     source_age: Annotated[timedelta, Duration(timedelta(seconds=10), _H)] = 2 * _M
     """How old what a source last said may be: eight ticks of 15 s. Decisions are held back long before."""

@@ -75,3 +75,19 @@ def test_nothing_of_ours_seen_is_a_warning_and_some_of_it_is_not() -> None:
         found(ALL_SEEN - mine, ALL_NOW - {"llm_role:kv_cache_usage:max"})["control plane"].severity is Severity.WARNING
     )
     assert "control plane" not in found(ALL_SEEN - {"llm_fleet_pod_info"}, ALL_NOW - {"llm_role:kv_cache_usage:max"})
+
+
+def test_a_counter_that_is_off_unless_somebody_turns_it_on_is_only_mentioned() -> None:
+    rule = {"record": "llm_gpu:throttled:ratio5m", "expr": "rate(DCGM_FI_DEV_THERMAL_VIOLATION[5m])"}
+    power = {"record": "llm_gpu:power:watts", "expr": "DCGM_FI_DEV_POWER_USAGE"}
+    expected = loaded.written({"groups": [{"name": "llm", "rules": [rule, power]}]}, "rules/llm.yaml")
+    (row,) = series.check(expected, {"llm"}, {"DCGM_FI_DEV_POWER_USAGE"}, {"llm_gpu:power:watts"})
+    assert (row.check, row.severity) == ("series-never-seen", Severity.INFO)
+    assert "DCGM_FI_DEV_THERMAL_VIOLATION" in row.said
+
+
+def test_what_every_server_says_of_its_own_targets_belongs_to_the_server() -> None:
+    alert = {"alert": "GPUExporterDown", "expr": 'a unless on (node) up{job=~".*dcgm.*|gpu-metrics"}'}
+    expected = loaded.written({"groups": [{"name": "llm", "rules": [alert]}]}, "rules/llm.yaml")
+    assert "up" in series.needed(expected)
+    assert series.check(expected, {"llm"}, {"a", "up"}, set()) == ()

@@ -29,6 +29,15 @@ rule {
   disable = ["promql/impossible"]
 }
 
+# `up{job=~".*dcgm.*|gpu-metrics"}`: whether GPU exporters are scraped here at all. Their jobs are called many things, and a
+# label of its own for that is nothing other people's scrape jobs have.
+rule {
+  match {
+    name = "GPUExporterDown"
+  }
+  disable = ["promql/regexp"]
+}
+
 # Made from quotients whose divisor cannot be 0: a count of series (llm_pod:model_share:ratio), or a sum of
 # GPU-equivalents, which are constants above 0 (llm_pod:gpu_engine_active:avg). Prices per token divide by `(… > 0)`,
 # so that there is no sample instead of NaN.

@@ -78,6 +78,11 @@ def inhibit_rules() -> list[dict[str, object]]:
             "equal": ["alertname", *_ROLE, "model", "slo", "node", "gpu"],
         },
         {
+            "source_matchers": [_is(AlertName.GPU_XID, AlertName.GPU_ROW_REMAP_FAILED), 'severity="critical"'],
+            "target_matchers": [_is(AlertName.GPU_THROTTLED)],
+            "equal": ["cluster", "node", "gpu"],
+        },
+        {
             "source_matchers": [_is(AlertName.SCALED_TO_MAX)],
             "target_matchers": [_is(AlertName.QUEUE_BACKLOG)],
             "equal": _ROLE,

@@ -1,13 +1,12 @@
-"""The control plane itself, the autoscaler and the GPUs: what everything else stands on."""
+"""The control plane itself and the autoscaler: what everything else stands on."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from controlplane.generate.alerts.alert import Alert, both
+from controlplane.generate.alerts.alert import Alert
 from controlplane.generate.alerts.births import grew
-from controlplane.generate.alerts.xid import HARDWARE
+from controlplane.generate.alerts.hardware import gpu_alerts
 from controlplane.generate.rules.moved import told
-from controlplane.generate.rules.rule import on
 from controlplane.model.finding import Severity
 from controlplane.promql import exported, metrics_keda
 from controlplane.promql.expr import Match, aggregate, call, select
@@ -16,15 +15,13 @@ from controlplane.settings.schema import Settings
 
 _M = timedelta(minutes=1)
 SELF_BOARD = "llm-selfcheck"
-GPU = ("cluster", "node", "gpu")
-XID = "llm_gpu:xid_last:code"
 
 
 def machinery_alerts(settings: Settings) -> Iterator[Alert]:
     """Alerts on what the fleet's care depends on."""
     yield from _ourselves(settings)
     yield _keda()
-    yield from _gpus()
+    yield from gpu_alerts(settings)
 
 
 def _ourselves(settings: Settings) -> Iterator[Alert]:
@@ -75,35 +72,3 @@ def _keda() -> Alert:
         "give one number in Prometheus, and can KEDA's pod reach it?",
         dashboard="llm-scaling",
     )
-
-
-def _gpus() -> Iterator[Alert]:
-    broken = aggregate("max", " or ".join(f"{XID} == {code}" for code in HARDWARE), GPU)
-    who = "{{ $labels.node }} GPU {{ $labels.gpu }}"
-    yield Alert(
-        name=AlertName.GPU_XID,
-        expr=broken,
-        hold=_M,
-        severity=Severity.CRITICAL,
-        summary=f"{who}: XID {{{{ $value }}}}, a fault of the GPU",
-        description="This kind does not go away by restarting the pod: "
-        + _meanings()
-        + ". First: cordon and drain the "
-        "node, then reset or replace the GPU.",
-        dashboard="llm-gpu",
-    )
-    new = aggregate("max", f"{XID} > 0 and changes({XID}[30m]) > 0", GPU)
-    yield Alert(
-        name=AlertName.GPU_XID,
-        expr=both(new, f"unless {on(GPU)} {broken}"),
-        hold=_M,
-        severity=Severity.WARNING,
-        summary=f"{who}: XID {{{{ $value }}}}, usually the program's own fault",
-        description="A kernel was stopped or read where it must not. The number stays until the driver is loaded "
-        "again, so only a change is told. First: the engine's log at that minute.",
-        dashboard="llm-gpu",
-    )
-
-
-def _meanings() -> str:
-    return ", ".join(f"{code} {words}" for code, words in HARDWARE.items())

@@ -7,19 +7,21 @@ write 0 there), so it is only asked about whole GPUs, and only where the better 
 from collections.abc import Iterator
 
 from controlplane.generate.rules.moved import device
-from controlplane.generate.rules.rule import Group, Record
+from controlplane.generate.rules.rule import WINDOW, Group, Record
 from controlplane.promql.catalogue import metrics
-from controlplane.promql.expr import Match, aggregate, either, select
-from controlplane.promql.metric import Metric, Signal, Source
-from controlplane.promql.recorded import DEVICE, NODE, POD
+from controlplane.promql.expr import Match, aggregate, call, either, select
+from controlplane.promql.metric import Kind, Metric, Signal, Source
+from controlplane.promql.recorded import BOARD, DEVICE, NODE, POD
 
 INFO = "llm_gpu:info"
 ACTIVE = "llm_gpu:engine_active:ratio"
 EQUIVALENTS = "llm_gpu:gpu_equivalents:value"
 PHYSICAL = "llm_node:gpus_physical:count"
 POD_ACTIVE = "llm_pod:gpu_engine_active:avg"
+XID = "llm_gpu:xid_last:code"
+ROW_REMAP_FAILED = "llm_gpu:row_remap_failed:bool"
+THROTTLED = "llm_gpu:throttled:ratio5m"
 
-_BOARD = (*NODE, "UUID", "gpu")
 _CUTS = (
     (".*(A30|RTX.PRO.6000)\\b.*", 4, (1, 2, 4)),
     (".*RTX.PRO.(4500|5000)\\b.*", 2, (1, 2)),
@@ -47,9 +49,12 @@ def _rules() -> Iterator[Record]:
     for name, signal in (
         ("llm_gpu:power:watts", Signal.GPU_POWER),
         ("llm_gpu:temperature:celsius", Signal.GPU_TEMPERATURE),
-        ("llm_gpu:xid_last:code", Signal.GPU_XID),
+        (XID, Signal.GPU_XID),
+        (ROW_REMAP_FAILED, Signal.GPU_ROW_REMAP_FAILED),
     ):
-        yield Record(name=name, expr=_most(signal, _BOARD))
+        yield Record(name=name, expr=_most(signal, BOARD))
+    for reason, signal in (("thermal", Signal.GPU_HOT), ("power", Signal.GPU_CAPPED)):
+        yield Record(name=THROTTLED, expr=f"clamp_max({_most(signal, BOARD)}, 1)", labels={"reason": reason})
     gpu = (*NODE, "UUID")
     boards = either([aggregate("group", name, gpu) for name in (INFO, "llm_gpu:temperature:celsius")])
     yield Record(name=PHYSICAL, expr=aggregate("count", boards, NODE))
@@ -67,6 +72,8 @@ def _most(signal: Signal, by: tuple[str, ...]) -> str:
 
 def _scaled(metric: Metric) -> str:
     row = _row(metric)
+    if metric.kind is Kind.COUNTER:
+        row = call("rate", select(metric.name, window=WINDOW))
     if _util(metric) and metric.scale == 1:
         row = f"({row} > 1.5) / 100 or {row}"  # DCGM 4.6 gives this name to percent
     return device(f"({row})") + ("" if metric.scale == 1 else f" * {metric.scale:.15g}")

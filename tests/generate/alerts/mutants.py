@@ -14,7 +14,7 @@ _OTHER_WINDOW = {"5m": "1h", "10m": "1h", "15m": "1h", "30m": "5m", "1h": "5m", 
 _LIMIT = re.compile(r"(?<= [<>] )(\d[\d.e]*)(?! \*)|(?<= >= )(\d[\d.e]*)")
 _FACTOR = re.compile(r"(?<= )(\d[\d.]*) \*(?= )")
 _RATIO = re.compile(r"llm_slo:error:ratio(\w+)")
-_MATCHER = re.compile(r'\{((?:reason|phase|side|result|role)=~?"[^"]+")\}|(?<=[{,])(role=~?"[^"]+")')
+_MATCHER = re.compile(r'\{((?:reason|phase|side|result|role|job)=~?"[^"]+")\}|(?<=[{,])(role=~?"[^"]+")')
 
 
 def mutants(alert: Alert) -> Iterator[tuple[str, Alert]]:
@@ -45,7 +45,7 @@ def _expressions(expr: str) -> Iterator[tuple[str, str]]:
     )
     yield from each(re.compile(r"\band(?= )"), "and made or", lambda _: "or")
     yield from each(re.compile(r"\bunless(?= )"), "unless made or", lambda _: "or")
-    yield from each(re.compile(r"\bor(?= (?:on )?\()"), "or made unless", lambda _: "unless")
+    yield from each(re.compile(r"\bor(?= (?:on |group by )?\()"), "or made unless", lambda _: "unless")
     yield from each(_WINDOW, "window swapped", lambda m: f"[{_OTHER_WINDOW.get(m[1], m[1])}]")
     yield from each(re.compile(r" offset \w+"), "offset dropped", lambda _: "")
     yield from each(_MATCHER, "matcher dropped", lambda _: "")

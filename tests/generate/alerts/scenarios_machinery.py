@@ -94,8 +94,6 @@ AGENTS = (
 SEEN = 'llm_fleet_collector_last_success_timestamp_seconds{source="kubernetes",instance="ours:8700"}'
 UNDONE = 'llm_fleet_actions_total{kind="scale",namespace="llm",result="rolled_back"}'
 KEDA = 'keda_scaler_detail_errors_total{namespace="keda",exported_namespace="llm",scaledObject="planner",metric="s0"}'
-XID = 'llm_gpu:xid_last:code{node="n",gpu="0",UUID="u"}'
-BROKEN = (48, 63, 64, 74, 79, 94, 95)
 _SOURCE, _KIND, _SEVERITY = ("source",), ("namespace", "kind"), ("severity",)
 SCALE = ({"namespace": "llm", "kind": "scale"},)
 
@@ -199,37 +197,5 @@ MACHINERY = (
         series={KEDA: run((0, 10), (1, 40))},
         then={"25m": NOTHING},
         labels=("namespace", "scaledObject"),
-    ),
-    Scenario(
-        alert=AlertName.GPU_XID,
-        what="these are the GPU's fault, until somebody does something",
-        series={XID.replace('gpu="0"', f'gpu="{code}"'): run((0, 10), (code, 40)) for code in BROKEN},
-        then={
-            "10m": NOTHING,
-            "12m": tuple({"gpu": f"{code}", "severity": "critical"} for code in BROKEN),
-            "45m": tuple({"gpu": f"{code}", "severity": "critical"} for code in BROKEN),
-        },
-        labels=("gpu", "severity"),
-    ),
-    Scenario(
-        alert=AlertName.GPU_XID,
-        what="XID 31 is usually a program's fault, told once",
-        series={XID: run((0, 10), (31, 60))},
-        then={"10m": NOTHING, "12m": ({"severity": "warning"},), "30m": ({"severity": "warning"},), "45m": NOTHING},
-        labels=_SEVERITY,
-    ),
-    Scenario(
-        alert=AlertName.GPU_XID,
-        what="the driver was loaded again",
-        series={XID: run((31, 60), (0, 30))},
-        then={"65m": NOTHING},
-        labels=_SEVERITY,
-    ),
-    Scenario(
-        alert=AlertName.GPU_XID,
-        what="there was none",
-        series={XID: "0x30"},
-        then={"20m": NOTHING},
-        labels=_SEVERITY,
     ),
 )

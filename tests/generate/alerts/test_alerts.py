@@ -10,6 +10,7 @@ from controlplane.settings.alerts import AlertName
 from tests.generate.alerts.judged import alerts_of, judge, rules_of, stage
 from tests.generate.alerts.mutants import mutants
 from tests.generate.alerts.scenario import Scenario
+from tests.generate.alerts.scenarios_hardware import HARDWARE
 from tests.generate.alerts.scenarios_machinery import AGENTS, MACHINERY
 from tests.generate.alerts.scenarios_money import MONEY
 from tests.generate.alerts.scenarios_promises import BURNS, PAIRS
@@ -17,7 +18,7 @@ from tests.generate.alerts.scenarios_serving import SERVING
 
 REQUEST = stage()
 ALERTS = alerts_of(REQUEST)
-SCENARIOS = (*SERVING, *BURNS, *PAIRS, *MONEY, *AGENTS, *MACHINERY)
+SCENARIOS = (*SERVING, *BURNS, *PAIRS, *MONEY, *AGENTS, *MACHINERY, *HARDWARE)
 
 
 def stories_of(name: AlertName) -> list[Scenario]:

@@ -46,6 +46,7 @@ TELLS = "the control plane knows best, then the file, then nobody; two of it cou
 BOTH_NAMES = "vLLM 0.10 shows old and new names"
 BLOCKS = "vLLM up to 0.8.5 counts blocks, which are no tokens"
 RANKS = "SGLang since 0.5.8, ranks repeat and add up"
+HOT = "time in which a GPU was slowed down, where somebody turned the counters on; slices repeat their GPU's"
 UTIL = "GPU_UTIL stands in where the better measure is missing, in percent, and never for a slice"
 LATE = "no price per token when the money of the hour is not fully known"
 ALONE = "without the control plane fleet.yaml, kube-state-metrics and OpenCost stand in"
@@ -174,6 +175,17 @@ GPUS = (
     _mutation("percent under the name of a ratio", "llm_gpu:engine_active:ratio", " / 100", "", UTIL),
     _mutation("GPU_UTIL of a slice", "llm_gpu:engine_active:ratio", '{GPU_I_PROFILE=""}', "", UTIL),
     _mutation("power of slices adds up", "llm_gpu:power:watts", "max by", "sum by", SLICES),
+    _mutation(
+        "the name since 4.9 of a failed remap is forgotten",
+        "llm_gpu:row_remap_failed:bool",
+        "ROW_REMAP_FAILED",
+        "ROW_REMAP_FAIL",
+        "dcgm 4.9, labels moved, hostname",
+    ),
+    _mutation("nanoseconds are microseconds", "llm_gpu:throttled:ratio5m", "1e-09", "1e-06", HOT),
+    _mutation("slices are hot one after the other", "llm_gpu:throttled:ratio5m", "max by", "sum by", HOT),
+    _mutation("more than always", "llm_gpu:throttled:ratio5m", ", 1)", ", 2)", HOT),
+    _mutation("hot for full power", "llm_gpu:throttled:ratio5m", "POWER_VIOLATION", "THERMAL_VIOLATION", HOT),
 )
 
 MONEY = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.generate.rules.engine_pages import Pod
 from tests.generate.rules.fleets import IN_KUBERNETES
-from tests.generate.rules.scenario import NOTHING, Scenario, constant
+from tests.generate.rules.scenario import NOTHING, Scenario, constant, steady
 
 MIB = 1048576
 OLD, NEW = "4.8", "4.9"
@@ -16,6 +16,7 @@ FIELDS = {
         "DCGM_FI_DEV_POWER_USAGE": 300.0,
         "DCGM_FI_DEV_GPU_TEMP": 60.0,
         "DCGM_FI_DEV_XID_ERRORS": 31.0,
+        "DCGM_FI_DEV_ROW_REMAP_FAILURE": 1.0,
     },
     NEW: {
         "DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO": 1.0,
@@ -24,6 +25,7 @@ FIELDS = {
         "DCGM_FI_DEV_BOARD_POWER_WATTS": 300.0,
         "DCGM_FI_DEV_GPU_TEMP_CELSIUS": 60.0,
         "DCGM_FI_DEV_XID_ERROR": 31.0,
+        "DCGM_FI_DEV_ROW_REMAP_FAILED": 1.0,
     },
 }
 """Exporter version → fields, and what a device says whose engine is always active."""
@@ -89,6 +91,8 @@ STYLES = tuple(
             "llm_gpu:power:watts": {'node="n1",UUID="GPU-a",gpu="0"': 300},
             "llm_gpu:temperature:celsius": {'node="n1",UUID="GPU-a",gpu="0"': 60},
             "llm_gpu:xid_last:code": {'node="n1",UUID="GPU-a",gpu="0"': 31},
+            "llm_gpu:row_remap_failed:bool": {'node="n1",UUID="GPU-a",gpu="0"': 1},
+            "llm_gpu:throttled:ratio5m": NOTHING,
             "llm_pod:gpu_engine_active:avg": {'namespace="llm",pod="planner-0"': 0.25},
             "llm_node:gpus_physical:count": {'node="n1"': 1},
         },
@@ -167,6 +171,28 @@ SHARED = Scenario(
         "llm_gpu:power:watts": {'node="n1",UUID="GPU-a",gpu="0"': 300},
     },
 )
+NS = 1e9
+HOT = Scenario(
+    name="time in which a GPU was slowed down, where somebody turned the counters on; slices repeat their GPU's",
+    fleet=IN_KUBERNETES,
+    series={
+        f'DCGM_FI_DEV_THERMAL_VIOLATION{{{_ROW},{_HELD},UUID="GPU-a",exported_pod="planner-0"}}': steady(0.25 * NS),
+        f'DCGM_FI_DEV_POWER_VIOLATION{{{_ROW},{_HELD},UUID="GPU-a",exported_pod="planner-0"}}': steady(1.001 * NS),
+        **{
+            f'DCGM_FI_DEV_THERMAL_VIOLATION{{{_ROW},{_HELD},UUID="GPU-b",{_SLICE},exported_pod="worker-{n}"}}': steady(
+                0.1 * NS
+            )
+            for n in (0, 1)
+        },
+    },
+    expect={
+        "llm_gpu:throttled:ratio5m": {
+            'node="n1",UUID="GPU-a",gpu="0",reason="thermal"': 0.25,
+            'node="n1",UUID="GPU-a",gpu="0",reason="power"': 1,
+            'node="n1",UUID="GPU-b",gpu="0",reason="thermal"': 0.1,
+        }
+    },
+)
 BLIND = Scenario(
     name="without DCGM nothing is known of GPUs",
     fleet=IN_KUBERNETES,
@@ -178,4 +204,4 @@ BLIND = Scenario(
     },
 )
 
-SCENARIOS = (*STYLES, MIG, UTIL, SHARED, BLIND)
+SCENARIOS = (*STYLES, MIG, UTIL, SHARED, HOT, BLIND)
