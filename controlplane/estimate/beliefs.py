@@ -42,6 +42,9 @@ def _first_seen(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
 
 def _learn_bounds(role: RoleView, before: RoleBeliefs) -> RoleBeliefs:
     """Note when the cluster's bounds changed: a change that was written counts from when it is seen in force."""
-    if role.bounds is None or role.bounds == before.bounds:
-        return before
-    return replace(before, bounds=role.bounds, bounds_since=role.at)
+    if role.bounds is None:
+        lost = before.bounds is not None and before.bounds_unseen_since is None
+        return replace(before, bounds_unseen_since=role.at) if lost else before
+    if role.bounds != before.bounds:
+        return replace(before, bounds=role.bounds, bounds_since=role.at, bounds_unseen_since=None)
+    return before if before.bounds_unseen_since is None else replace(before, bounds_unseen_since=None)

@@ -31,6 +31,7 @@ from controlplane.model.session import (
     Taken,
     Toll,
 )
+from controlplane.model.shadow import Witness
 from controlplane.model.sighting import Sighting
 from controlplane.observe.sessions import Folded
 
@@ -176,6 +177,10 @@ class Archive(Protocol):
         self, role: RoleName, readings: Sequence[Reading], since: datetime, until: datetime, points: int = 400
     ) -> RoleHistory:
         """Readings of a role, at the finest kept resolution that needs at most about ``points`` points."""
+        ...
+
+    def witness(self, role: RoleName, since: datetime, until: datetime) -> Witness:
+        """The proposals of this time and all that is known of what happened afterwards, of one moment."""
         ...
 
     def money(self, since: datetime, until: datetime) -> Money:

@@ -52,6 +52,8 @@ class RoleBeliefs:
     """When this role was first seen with replicas that answer; ``None`` before that."""
     bounds_since: datetime | None = None
     """Since when those are in force, as far as we saw: a change written for GitOps counts from then."""
+    bounds_unseen_since: datetime | None = None
+    """Since when nobody can tell the bounds any more; ``None`` while somebody can."""
 
     @property
     def cold_start_p90(self) -> float | None:

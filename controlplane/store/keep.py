@@ -41,6 +41,7 @@ from controlplane.store.records import (
     upsert,
 )
 from controlplane.store.reopening import QUIET_AFTER_DISMISSAL
+from controlplane.store.shadow_bounds import note_bounds
 
 REMEMBERED = timedelta(days=1)
 """Changes younger than this are recalled for cooldowns, whatever became of them."""
@@ -127,7 +128,7 @@ def keep(
         changes=settle(connection, cycle.receipts, log),
         outcomes=judge(connection, cycle.outcomes, log),
     )
-    _beliefs(connection, cycle.beliefs, past.beliefs)
+    _beliefs(connection, cycle, past.beliefs, log)
     _points(connection, cycle.fleet, at, packing)
     connection.execute(upsert(connection, tables.snapshot, key=["id"]).values(id=1, at=at, body=snapshot))
     put(connection, news, compose)
@@ -159,10 +160,11 @@ def _decisions(
     )
 
 
-def _beliefs(
-    connection: Connection, now: Mapping[RoleName, RoleBeliefs], before: Mapping[RoleName, RoleBeliefs]
-) -> None:
-    rows = [{"role": role, "body": BELIEFS.text(held)} for role, held in now.items() if before.get(role) != held]
+def _beliefs(connection: Connection, cycle: Cycle, before: Mapping[RoleName, RoleBeliefs], log: Audit) -> None:
+    new = {role: held for role, held in cycle.beliefs.items() if before.get(role) != held}
+    for role, held in new.items():
+        note_bounds(log, before.get(role), held, cycle.at)
+    rows = [{"role": role, "body": BELIEFS.text(held)} for role, held in new.items()]
     if rows:
         connection.execute(upsert(connection, tables.beliefs, key=["role"]), rows)
 

@@ -34,6 +34,7 @@ from controlplane.model.session import (
     Taken,
     Toll,
 )
+from controlplane.model.shadow import Witness
 from controlplane.store import (
     approvals,
     archive,
@@ -48,6 +49,7 @@ from controlplane.store import (
     session_counters,
     session_rows,
     sessions,
+    shadow,
 )
 from controlplane.store.audit import Audit
 from controlplane.store.database import Database
@@ -202,6 +204,10 @@ class Ledger:
             return history.history(
                 connection, self._packing, role=role, readings=readings, since=since, until=until, points=points
             )
+
+    def witness(self, role: RoleName, since: datetime, until: datetime) -> Witness:
+        with self._database.read() as connection:
+            return shadow.witness(connection, self._packing, role, since, until)
 
     def money(self, since: datetime, until: datetime) -> Money:
         with self._database.read() as connection:

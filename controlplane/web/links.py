@@ -31,6 +31,16 @@ def series(name: RoleName | str, *, span: str, as_: str) -> str:
     return address(f"/roles/{quote(name, safe='')}/series.{as_}", range_=span)
 
 
+def shadow(name: RoleName | str) -> str:
+    """Where the page of a role says what would have been done."""
+    return f"{role(name)}#shadow"
+
+
+def shadow_api(name: RoleName | str) -> str:
+    """The same for programs."""
+    return f"/api/v1/roles/{quote(name, safe='')}/shadow"
+
+
 def recommendation(id_: RecommendationId | str, act: str = "") -> str:
     """The page of one recommendation, or one of its forms (``approve``, ``dismiss``)."""
     path = f"{RECOMMENDATIONS}/{quote(id_, safe='')}"

@@ -18,6 +18,7 @@ from controlplane.model.limit import Limit
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.model.role import RoleSpec
+from controlplane.model.shadow import InForce, Witness
 from tests.builders import NOON
 
 
@@ -31,6 +32,9 @@ class FakeLedger:
     stored_decisions: list[Decision] = field(default_factory=list)
     change_records: list[ChangeRecord] = field(default_factory=list)
     histories: dict[RoleName, RoleHistory] = field(default_factory=dict)
+    bounds: list[InForce] = field(default_factory=list)
+    """Of every role."""
+    looks: dict[datetime, frozenset[Reading]] = field(default_factory=dict)
     stop_now: Stop | None = None
     undelivered: timedelta | None = None
     broken: bool = False
@@ -113,6 +117,19 @@ class FakeLedger:
             step=past.step * every,
             at=tuple(past.at[i] for i in kept),
             columns={r: tuple(past.columns[r][i] for i in kept) for r in readings if r in past.columns},
+        )
+
+    def witness(self, role: RoleName, since: datetime, until: datetime) -> Witness:
+        found = self.recommendations(role=role, since=since)
+        return Witness(
+            role=role,
+            since=since,
+            until=until,
+            proposals=found,
+            findings=self.findings(role=role),
+            changes=self.changes(role=role),
+            bounds=tuple(self.bounds),
+            looks=self.looks,
         )
 
     def stopped(self) -> Stop | None:

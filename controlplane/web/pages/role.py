@@ -9,12 +9,13 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 
 from controlplane.errors import NotFoundError
 from controlplane.loop.desk import Desk
+from controlplane.loop.shadow import shadow_of
 from controlplane.model.history import RoleHistory
 from controlplane.model.recommendation import State
 from controlplane.model.role import RoleSpec
 from controlplane.web import links
 from controlplane.web.pages.render import Render
-from controlplane.web.views import charts, moments, recommendations, role, role_charts
+from controlplane.web.views import charts, moments, recommendations, role, role_charts, shadow
 
 POINTS = 400
 
@@ -53,6 +54,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
         cycle, now = desk.latest(), desk.now()
         waiting = desk.archive.recommendations(role=spec.name, states=(State.OPEN,), limit=20)
         view = cycle.fleet.roles.get(spec.name) if cycle else None
+        refreshed = "HX-Request" in request.headers  # neither charts nor shadow are in the block that refreshes
         return render(
             request,
             "role.html",
@@ -65,7 +67,8 @@ def router(desk: Desk, render: Render) -> APIRouter:
                 span=span,
                 now=now,
             ),
-            charts=() if "HX-Request" in request.headers else drawn(spec, span),
+            charts=() if refreshed else drawn(spec, span),
+            shadow=None if refreshed else shadow.part(shadow_of(desk.archive, spec.name, now), now),
             span=span,
             now=now,
             waiting=recommendations.lines(waiting, now),
