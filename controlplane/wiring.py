@@ -27,12 +27,14 @@ from controlplane.clock import Clock, SystemClock
 from controlplane.collect.choose import connect_of, eyes_of
 from controlplane.collect.litellm import read_litellm
 from controlplane.collect.otlp import read_otlp
+from controlplane.decide.guardrails.approval import people_needed
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk, Health, sent
 from controlplane.loop.policy import Policy
 from controlplane.loop.sessions import SessionBook
 from controlplane.loop.walk import World, run_cycle
 from controlplane.model.cycle import Cycle
+from controlplane.model.person import Person
 from controlplane.model.reading import Reading
 from controlplane.model.session import Batch
 from controlplane.notify.digest import Grouping
@@ -51,6 +53,7 @@ from controlplane.web.api import api_router
 from controlplane.web.api.intake import LITELLM, TRACES, intake_router
 from controlplane.web.app import create_app
 from controlplane.web.guard import LOOPBACK_HOSTS, Guard, refuse_wide
+from controlplane.web.keys import Keys
 from controlplane.web.probes import probes
 
 log = logging.getLogger(__name__)
@@ -90,11 +93,14 @@ class Service:
     def __init__(self, settings: Settings, *, clock: Clock, note: str) -> None:
         self.settings = settings
         self._clock = clock
-        self._token = secret(settings.serve.token_file)
-        refusal = refuse_wide(settings.serve.host, self._token())
+        self._keys = keys_of(settings)
+        refusal = (
+            refuse_wide(settings.serve.host, closed=self._keys.needed(intake=False)) or self._keys.refuse_doubles()
+        )
         if refusal is not None:
             raise RefusedError(refusal)
         self.policy = policy_of(settings)
+        people = people_needed(self.policy.guardrails)
         self.schedule = Schedule(clock)
         self._closing = ExitStack()
         self.ledger = open_ledger(
@@ -106,6 +112,7 @@ class Service:
                 cycles=settings.store.keep_cycles,
                 sessions=settings.store.keep_sessions,
             ),
+            people=people,
         )
         rules = settings.session_rules()
         self._book = SessionBook(self.ledger, self.ledger, rules, self.policy.roles) if rules else None
@@ -133,7 +140,7 @@ class Service:
         self._started = clock.now()
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
-        self.desk = self._desk(note)
+        self.desk = self._desk(note, people)
 
     def _remember(self) -> History:
         """Go on with what the ledger kept of the last minutes, so that patience does not begin anew."""
@@ -142,7 +149,7 @@ class Service:
         stale = 2 * max(tick, self.settings.sources.scrape_interval)
         return History.restore(tick, kept, stale_after=stale)
 
-    def _desk(self, note: str) -> Desk:
+    def _desk(self, note: str, people: int) -> Desk:
         return Desk(
             fleet=self.settings.fleet,
             roles=self.policy.roles,
@@ -155,6 +162,8 @@ class Service:
             health=self._health,
             limits={r.name: tuple(x for d in self.policy.detectors for x in d.limits(r)) for r in self.policy.roles},
             budget_dollars_per_hour=self.policy.budget_dollars_per_hour,
+            people=tuple(self._keys.people),
+            people_needed=people,
             note=note,
             sessions=self._book,
         )
@@ -222,12 +231,7 @@ class Service:
         if told is not None and book is not None:
             path, read = INTAKE[told.source]
             routers.append(intake_router(path, read, lambda calls: book.take(calls, self._clock.now())))
-        app = Guard(
-            create_app(self.desk, routers=routers),
-            hosts=hosts,
-            token=self._token,
-            intake_token=secret(told.token_file if told else None),
-        )
+        app = Guard(create_app(self.desk, routers=routers), hosts=hosts, keys=self._keys)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -298,25 +302,29 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def keys_of(settings: Settings) -> Keys:
+    """The tokens that open a door, each read anew from its file."""
+    serve, told = settings.serve, settings.sessions
+    people = {Person(name=n, may=p.may, known=True): secret(p.token_file) for n, p in serve.people.items()}
+    return Keys(shared=secret(serve.token_file), intake=secret(told.token_file if told else None), people=people)
+
+
 def secret(path: Path | None) -> Callable[[], str | None]:
     """Reads a secret from its file at every use, so that a rotated one needs no restart.
 
     A file that cannot be read or is empty gives a secret nobody can show: locked, not open.
     """
+    unusable = random.SystemRandom().randbytes(32).hex()
 
     def read() -> str | None:
         if path is None:
             return None
         try:
-            return path.read_text(encoding="utf-8").strip() or UNUSABLE
-        except OSError:
-            return UNUSABLE
+            return path.read_text(encoding="utf-8").strip() or unusable
+        except (OSError, UnicodeDecodeError):
+            return unusable
 
     return read
-
-
-UNUSABLE = random.SystemRandom().randbytes(32).hex()
-"""Stands for a token whose file is missing: equal to nothing anybody could send."""
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from controlplane.model.change import ChangeState
 from controlplane.model.cycle import Cycle
 from controlplane.model.keys import RoleName
 from controlplane.model.limit import Limit
+from controlplane.model.person import Person
 from controlplane.model.recommendation import Kind
 from controlplane.model.role import RoleSpec
 
@@ -54,6 +55,10 @@ class Desk:
     budget_dollars_per_hour: float | None = None
     sessions: SessionBook | None = None
     """The book of sessions; ``None`` where nobody tells of calls."""
+    people: tuple[Person, ...] = ()
+    """Who has a token of their own, as fleet.yaml names them."""
+    people_needed: int = 1
+    """How many different people must approve a recommendation."""
     note: str = ""
     """A line for the top of every page, such as what a demo is about to do."""
 

@@ -33,5 +33,5 @@ class Person(Part):
     changes."""
 
     may: Annotated[May, Choice(May)] = Field(examples=["approve"])
-    """``look``: read everything. ``operate``: also dismiss recommendations, stop all changes, hand in calls of sessions.
-    ``approve``: also approve. ``administer``: also let changes go again. No default: it is yours to say."""
+    """``look``: read everything. ``operate``: also dismiss recommendations, stop all changes, hand in calls of
+    sessions. ``approve``: also approve. ``administer``: also let changes go again. No default: it is yours to say."""

@@ -1,16 +1,12 @@
 """Who may ask, from where, and what a browser may do with the answer.
 
-On loopback without a token everybody on the machine is ``local``. With a token every request but the two
-probes must carry it: ``Authorization: Bearer`` for programs, HTTP Basic (any user name, the token as
-password) for browsers; the user name is kept as the person who approved. Nothing that changes state is
+On loopback without a token everybody on the machine is ``local``. With tokens every request but the two probes must
+show one (:mod:`controlplane.web.keys`), and whoever may only look changes nothing. Nothing that changes state is
 taken from another origin, and no host name but ours is answered (DNS rebinding).
 
 Those who hand in calls of sessions may have a token of their own, which opens nothing else.
 """
 
-import base64
-import binascii
-import hmac
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
@@ -21,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 from controlplane.web.api.intake import LARGEST as LARGEST_DELIVERY
 from controlplane.web.api.intake import PATHS as INTAKE_PATHS
 from controlplane.web.api.intake import TOO_LARGE
+from controlplane.web.keys import Keys
+from controlplane.web.views.permits import CHANGE, why_not
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +55,18 @@ class Guard:
         app: Callable[[Scope, Receive, Send], Awaitable[None]],
         *,
         hosts: Collection[str],
-        token: Callable[[], str | None],
-        intake_token: Callable[[], str | None] = lambda: None,
+        keys: Keys,
     ) -> None:
         """Stand before ``app``.
 
         Args:
             app: what is guarded.
             hosts: the host names we answer to.
-            token: gives the current token, ``None`` for none.
-            intake_token: the same for a token that is good for handing in calls only.
+            keys: the tokens that open a door.
         """
         self._app = app
         self._hosts = frozenset(h.lower() for h in hosts)
-        self._token = token
-        self._intake_token = intake_token
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,26 +83,30 @@ class Guard:
         path: str = scope["path"]
         if path in OPEN_PATHS:
             return None
-        tokens = self._tokens(path)
-        any_host = path in ANY_HOST_PATHS or (path in INTAKE_PATHS and tokens)  # a rebinder's page has no token
+        intake = path in INTAKE_PATHS
+        any_host = path in ANY_HOST_PATHS or (intake and self._keys.needed(intake=True))  # a rebinder has no token
         if _host(headers.get("host", "")) not in self._hosts and not any_host:
             return _problem(
                 421, "Misdirected request", "this server does not answer to that host name; set serve.public_url"
             )
-        user = _user(headers, tokens)
-        if user is None:
+        person = self._keys.whose(headers, intake=intake)
+        if person is None:
             refusal = _problem(
                 401, "Not authorised", "send the token: Authorization: Bearer, or as the password of any user"
             )
             refusal.headers["WWW-Authenticate"] = 'Basic realm="controlplane", charset="UTF-8"'
             return refusal
-        scope.setdefault("state", {})["user"] = user
+        scope.setdefault("state", {})["person"] = person
         if scope["method"] in SAFE_METHODS:
             return None
+        missing = why_not(person, CHANGE, tuple(self._keys.people))
+        if missing:
+            log.warning("refused %s %r: %s", scope["method"], path, missing)
+            return _problem(403, "Forbidden", missing)
         if not _same_origin(headers):
             log.warning("refused %s %r: it came from another origin", scope["method"], path)
             return _problem(403, "Refused", "a request that changes something must come from these pages")
-        if path in INTAKE_PATHS:
+        if intake:
             small = _fits(headers.get("content-length", "0"), LARGEST_DELIVERY)
             return None if small else _problem(413, "Too large", TOO_LARGE[path])
         if not _fits(headers.get("content-length", "" if "transfer-encoding" in headers else "0"), LARGEST_BODY):
@@ -116,35 +115,9 @@ class Guard:
             return _problem(415, "Unsupported media type", "send Content-Type: application/json")
         return None
 
-    def _tokens(self, path: str) -> tuple[str, ...]:
-        """The tokens that open a path; none where it is open to everybody who reaches us."""
-        tokens = (self._token(), self._intake_token() if path in INTAKE_PATHS else None)
-        return tuple(token for token in tokens if token is not None)
-
 
 def _fits(length: str, most: int) -> bool:
     return length.isdecimal() and len(length) < 16 and int(length) <= most
-
-
-def _user(headers: Mapping[str, str], tokens: Collection[str]) -> str | None:
-    """Who asks; ``None`` for somebody who shows none of the tokens."""
-    if not tokens:
-        return "local"
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return "token" if _shown(given.strip(), tokens) else None
-    if scheme.lower() == "basic":
-        try:
-            user, _, password = base64.b64decode(given, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        return (user[:64] or "token") if _shown(password, tokens) else None
-    return None
-
-
-def _shown(given: str, tokens: Collection[str]) -> bool:
-    fits = [hmac.compare_digest(given.encode(), token.encode()) for token in tokens]
-    return any(fits)  # all are compared: how long it takes tells nothing of which one was near
 
 
 def _host(header: str) -> str:
@@ -181,11 +154,11 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def refuse_wide(host: str, token: str | None) -> str | None:
-    """Why the service must not listen on ``host``; ``None`` when it may."""
-    if token is not None or host in LOOPBACK_HOSTS:
+def refuse_wide(host: str, *, closed: bool) -> str | None:
+    """Why the service must not listen on ``host``; ``None`` when it may. ``closed``: a token is needed."""
+    if closed or host in LOOPBACK_HOSTS:
         return None
     return (
         f"refusing to listen on {host} without a token: "
-        "anybody who can reach it could approve changes; set serve.token_file"
+        "anybody who can reach it could approve changes; set serve.people or serve.token_file"
     )

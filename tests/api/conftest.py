@@ -1,7 +1,7 @@
 """A desk over a real ledger in a file, with one cycle kept, and the whole guarded application around it."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,13 @@ from controlplane.loop.desk import Desk, Health
 from controlplane.loop.sessions import SessionBook
 from controlplane.model.cycle import Recollection
 from controlplane.model.limit import Limit
+from controlplane.model.person import Person
 from controlplane.model.reading import Reading
 from controlplane.store.ledger import Ledger, open_ledger
 from controlplane.web.api import api_router
 from controlplane.web.app import create_app
 from controlplane.web.guard import Guard
+from controlplane.web.keys import Keys, Token
 from controlplane.web.probes import probes
 from tests.builders import NOON, PLANNER, STEP, a_calm_role, a_cycle, a_decision, a_finding, a_fleet, a_spec
 
@@ -51,13 +53,16 @@ class House:
     ledger: Ledger
     now: datetime = NOON
     token: str | None = None
+    people: Mapping[Person, Token] = field(default_factory=dict)
+    people_needed: int = 1
     nudged: int = 0
     sessions: SessionBook | None = None
     health: Health = field(default_factory=lambda: Health(last_success={"tick": NOON}))
 
     def client(self, **headers: str) -> "Client":
         """A program that calls us; ``headers`` replace the usual ones."""
-        return Client(Guard(self.app(), hosts={"testserver"}, token=lambda: self.token), headers)
+        keys = Keys(shared=lambda: self.token, people=self.people)
+        return Client(Guard(self.app(), hosts={"testserver"}, keys=keys), headers)
 
     def app(self) -> Callable[..., object]:
         desk = Desk(
@@ -73,6 +78,8 @@ class House:
             limits={PLANNER: (Limit(reading=Reading.WAITING_PER_REPLICA, comparison=">", value=5, words="limit"),)},
             budget_dollars_per_hour=25.0,
             sessions=self.sessions,
+            people=tuple(self.people),
+            people_needed=self.people_needed,
         )
         return create_app(desk, routers=(api_router(desk), probes(desk)))
 

@@ -116,14 +116,14 @@ def test_a_get_never_changes_anything(house):
 
 
 @pytest.mark.parametrize(
-    ("host", "token", "refused"),
+    ("host", "closed", "refused"),
     [
-        ("127.0.0.1", None, False),
-        ("localhost", None, False),
-        ("0.0.0.0", None, True),
-        ("10.1.2.3", None, True),
-        ("0.0.0.0", TOKEN, False),
+        ("127.0.0.1", False, False),
+        ("localhost", False, False),
+        ("0.0.0.0", False, True),
+        ("10.1.2.3", False, True),
+        ("0.0.0.0", True, False),
     ],
 )
-def test_listening_wider_than_loopback_needs_a_token(host, token, refused):
-    assert (refuse_wide(host, token) is not None) is refused
+def test_listening_wider_than_loopback_needs_a_token(host, closed, refused):
+    assert (refuse_wide(host, closed=closed) is not None) is refused

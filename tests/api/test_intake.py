@@ -20,6 +20,7 @@ from controlplane.model.page import Fault
 from controlplane.model.session import Batch, Call, Taken
 from controlplane.web.api.intake import LARGEST, LITELLM, MOST_HELD, TRACES, intake_router
 from controlplane.web.guard import Guard
+from controlplane.web.keys import Keys
 from tests.builders_of_sessions import a_call
 
 SERVE, SESSIONS = "the-token-of-the-service", "the-token-of-the-router"
@@ -60,7 +61,7 @@ class Desk:
             app.include_router(intake_router(path, self.read, self.take))
         app.get("/")(lambda: "a page")
         app.post("/api/v1/stop")(lambda: "stopped")
-        return Guard(app, hosts={"testserver", "127.0.0.1"}, token=lambda: serve, intake_token=lambda: sessions)
+        return Guard(app, hosts={"testserver", "127.0.0.1"}, keys=Keys(shared=lambda: serve, intake=lambda: sessions))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from controlplane.loop.desk import Desk
 from controlplane.web.app import create_app
 from controlplane.web.guard import Guard
+from controlplane.web.keys import Keys
 from tests.conftest import Browser
 from tools.hatch_build import AXE, ROOT, fetch
 
@@ -98,7 +99,7 @@ def look(driver: webdriver.Chrome) -> Iterator[Callable[[Desk], Eyes]]:
 
     def serve(desk: Desk) -> Eyes:
         listening = socket.create_server(("127.0.0.1", 0))
-        guarded = Guard(create_app(desk), hosts={"127.0.0.1"}, token=lambda: None)
+        guarded = Guard(create_app(desk), hosts={"127.0.0.1"}, keys=Keys())
         server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -14,6 +14,7 @@ from controlplane.model import decision as dcs
 from controlplane.model import finding as fnd
 from controlplane.model import recommendation as rec
 from controlplane.model.patch import Patch, Scalar
+from controlplane.model.person import May
 
 
 class Shape(BaseModel):
@@ -137,8 +138,18 @@ class Expectation(Shape):
         )
 
 
+class ApprovalOut(Shape):
+    """One person's yes."""
+
+    by: str
+    at: datetime
+
+
 class Recommendation(Shape):
-    """A proposed change with its evidence, patch, undo and state. ``version`` goes into an approval."""
+    """A proposed change with its evidence, patch, undo and state. ``version`` goes into an approval.
+
+    ``approvals``: who has said yes. Where two people must, there is one while it is still open.
+    """
 
     id: str
     version: int
@@ -167,6 +178,7 @@ class Recommendation(Shape):
     by: str | None
     reason: str | None
     decided: datetime | None
+    approvals: list[ApprovalOut]
 
     @classmethod
     def of(cls, r: rec.RecommendationRecord) -> "Recommendation":
@@ -199,6 +211,7 @@ class Recommendation(Shape):
             by=r.by,
             reason=r.reason,
             decided=r.decided,
+            approvals=[ApprovalOut(by=a.by, at=a.at) for a in r.approvals],
         )
 
 
@@ -287,6 +300,16 @@ class Change(Shape):
             where=r.receipt.where or None if r.receipt else None,
             outcome=Outcome.of(r.outcome) if r.outcome else None,
         )
+
+
+class Me(Shape):
+    """Who asks, and what they may do. ``known``: a token of their own says who they are."""
+
+    name: str
+    may: May
+    known: bool
+    people_needed: int
+    """How many different people must approve a recommendation."""
 
 
 class ApproveIn(Shape):

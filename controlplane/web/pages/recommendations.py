@@ -8,10 +8,12 @@ from starlette.responses import HTMLResponse, Response
 from controlplane.errors import NotFoundError, RefusedError
 from controlplane.loop.desk import Desk
 from controlplane.model.keys import RecommendationId
-from controlplane.model.recommendation import RecommendationRecord
+from controlplane.model.recommendation import RecommendationRecord, State
 from controlplane.web import links
-from controlplane.web.pages.render import Render, go, who
+from controlplane.web.pages.render import Render, go
+from controlplane.web.signed_in import demand, person
 from controlplane.web.views import evidence, recommendation, recommendations
+from controlplane.web.views.permits import APPROVE, DISMISS, why_not, why_not_approve
 
 POINTS = 240
 LONGEST_REASON = 500
@@ -28,7 +30,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
         return found
 
     def show(request: Request, r: RecommendationRecord, *, refused: str = "", status: int = 200) -> HTMLResponse:
-        x, now, cycle = r.recommendation, desk.now(), desk.latest()
+        x, now, cycle, asks = r.recommendation, desk.now(), desk.latest(), person(request)
         readings = evidence.readings(x)
         begin, end = evidence.window(r, now)
         view = recommendation.page(
@@ -39,6 +41,8 @@ def router(desk: Desk, render: Render) -> APIRouter:
             past=desk.archive.history(x.role, readings, begin, end, POINTS) if readings else None,
             cycle=cycle,
             now=now,
+            no_approve=why_not_approve(asks, desk.people, desk.people_needed, r, now),
+            no_dismiss=why_not(asks, DISMISS, desk.people),
         )
         return render(request, "recommendation.html", status=status, rec=view, refused=refused, now=now)
 
@@ -64,24 +68,25 @@ def router(desk: Desk, render: Render) -> APIRouter:
 
     @routes.post("/{id_}/approve")
     def approve(request: Request, id_: str, version: Annotated[int, Form()]) -> Response:
-        seen = record(id_)
+        by, seen = demand(request, desk, APPROVE), record(id_)
         try:
-            desk.approvals.approve(RecommendationId(id_), version, who(request), desk.now())
+            after = desk.approvals.approve(RecommendationId(id_), version, by.name, desk.now(), known=by.known)
         except RefusedError as refusal:
             return show(request, record(id_), refused=str(refusal), status=409)
-        desk.nudge()
+        if after.state is State.APPROVED:
+            desk.nudge()
         return go(links.recommendation(seen.recommendation.id))
 
     @routes.post("/{id_}/dismiss")
     def dismiss(
         request: Request, id_: str, version: Annotated[int, Form()], reason: Annotated[str, Form()] = ""
     ) -> Response:
-        seen = record(id_)
+        by, seen = demand(request, desk, DISMISS), record(id_)
         reason = " ".join(reason.split())[:LONGEST_REASON]
         if not reason:
             return show(request, seen, refused="Say why it is dismissed: the next person will ask.", status=422)
         try:
-            desk.approvals.dismiss(RecommendationId(id_), version, who(request), reason, desk.now())
+            desk.approvals.dismiss(RecommendationId(id_), version, by.name, reason, desk.now())
         except RefusedError as refusal:
             return show(request, record(id_), refused=str(refusal), status=409)
         return go(links.recommendation(seen.recommendation.id))

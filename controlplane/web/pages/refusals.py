@@ -27,7 +27,7 @@ TITLES = {
 
 NEXT = {
     401: "Send the token: as the password of any user name, or as Authorization: Bearer.",
-    403: "Whoever holds this service's token may; serve.token_file in fleet.yaml says where it is kept.",
+    403: "Who may do what stands in fleet.yaml, under serve.people.",
     404: "It may be past retention, or the link is from another fleet.",
     405: "A link was used where a form is needed.",
     409: "Look at it again: somebody may have been faster.",

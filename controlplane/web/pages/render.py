@@ -11,8 +11,10 @@ from controlplane.loop.desk import Desk
 from controlplane.model.recommendation import State
 from controlplane.web import links
 from controlplane.web.assets import Assets
+from controlplane.web.signed_in import person
 from controlplane.web.views import moments
 from controlplane.web.views.frame import Frame, frame
+from controlplane.web.views.permits import signed_in
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class Render:
             waiting=len(waiting),
             note=desk.note,
             path=request.url.path,
-            user=who(request),
+            user=signed_in(person(request)),
             now=desk.now(),
         )
 
@@ -82,11 +84,6 @@ class Render:
         """A page that asks nothing of the ledger: for when the ledger is what failed."""
         text = self._env.get_template(template).render(frame=None, fragment=False, status=status, **view)
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
-
-
-def who(request: Request) -> str:
-    """The person as the guard knows them; ``local`` on a loopback without a token."""
-    return str(getattr(request.state, "user", "local"))
 
 
 def go(address: str) -> RedirectResponse:

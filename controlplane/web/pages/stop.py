@@ -8,7 +8,9 @@ from starlette.responses import HTMLResponse, Response
 from controlplane.errors import RefusedError
 from controlplane.loop.desk import Desk
 from controlplane.web import links
-from controlplane.web.pages.render import Render, go, who
+from controlplane.web.pages.render import Render, go
+from controlplane.web.signed_in import demand, person
+from controlplane.web.views.permits import RESUME, STOP, why_not
 
 LONGEST_REASON = 500
 
@@ -18,7 +20,9 @@ def router(desk: Desk, render: Render) -> APIRouter:
     routes = APIRouter()
 
     def show(request: Request, *, refused: str = "", status: int = 200) -> HTMLResponse:
-        return render(request, "stop.html", status=status, stop=desk.archive.stopped(), refused=refused)
+        stop = desk.archive.stopped()
+        missing = why_not(person(request), RESUME if stop else STOP, desk.people)
+        return render(request, "stop.html", status=status, stop=stop, refused=refused, missing=missing)
 
     @routes.get("/stop", response_class=HTMLResponse)
     def page(request: Request) -> HTMLResponse:
@@ -26,19 +30,21 @@ def router(desk: Desk, render: Render) -> APIRouter:
 
     @routes.post("/stop")
     def stop(request: Request, reason: Annotated[str, Form()] = "") -> Response:
+        by = demand(request, desk, STOP).name
         reason = " ".join(reason.split())[:LONGEST_REASON]
         if not reason:
             return show(request, refused="Say why all changes are stopped: the next person will ask.", status=422)
         try:
-            desk.approvals.stop(who(request), reason, desk.now())
+            desk.approvals.stop(by, reason, desk.now())
         except RefusedError as refusal:
             return show(request, refused=str(refusal), status=409)
         return go(links.FLEET)
 
     @routes.post("/resume")
     def resume(request: Request) -> Response:
+        by = demand(request, desk, RESUME).name
         try:
-            desk.approvals.resume(who(request), desk.now())
+            desk.approvals.resume(by, desk.now())
         except RefusedError as refusal:
             return show(request, refused=str(refusal), status=409)
         desk.nudge()

@@ -137,6 +137,15 @@ def of_recommendation(r: RecommendationRecord) -> Iterable[Event]:
         tag_tone=tone,
         href=href,
     )
+    if r.first:
+        yield Event(
+            at=r.first.at,
+            kind=EventKind.APPROVAL,
+            role=x.role,
+            dot="now",
+            title=f"{r.first.by} approved, as the first of two: {x.title}",
+            href=href,
+        )
     if r.decided:
         dismissed = r.state is State.DISMISSED
         yield Event(

@@ -79,6 +79,12 @@ class RecommendationPage:
     """Why it would not be applied even when approved."""
     decided: str
     """Who decided, when and why; empty while nobody has."""
+    half: str
+    """Who has approved it as the first of two; empty when nobody is waited for."""
+    can_approve: bool
+    can_dismiss: bool
+    may_not: str
+    """Why whoever looks cannot do either; empty when they can do both."""
     proofs: tuple[Proof, ...]
     charts: tuple[charts.Chart, ...]
     window: str
@@ -105,8 +111,13 @@ def page(
     past: RoleHistory | None,
     cycle: Cycle | None,
     now: datetime,
+    no_approve: str = "",
+    no_dismiss: str = "",
 ) -> RecommendationPage:
-    """Put the page together. Lists are newest first and about this recommendation or its role."""
+    """Put the page together. Lists are newest first and about this recommendation or its role.
+
+    ``no_approve`` and ``no_dismiss``: why whoever looks may not.
+    """
     x = record.recommendation
     words, tone = wording.STATE_WORDS[record.state]
     decision = current(record, decisions, cycle)
@@ -127,6 +138,10 @@ def page(
         advice=not actionable(x.patch),
         held=decision.because if decision and decision.verdict is Verdict.HOLD else "",
         decided=_decided(record, now),
+        half=_half(record, now),
+        can_approve=actionable(x.patch) and not no_approve,
+        can_dismiss=not no_dismiss,
+        may_not=(no_approve if actionable(x.patch) else "") or no_dismiss,
         proofs=tuple(_proof(e, now) for e in x.evidence),
         charts=evidence_charts(x, past, findings, mine, begin=begin, end=end),
         window=f"{moments.minute(begin, now)}–{moments.minute(end, now)}",
@@ -175,7 +190,16 @@ def _decided(r: RecommendationRecord, now: datetime) -> str:
         return ""
     verb = "Dismissed" if r.state is State.DISMISSED else "Approved"
     why = f": “{r.reason}”" if r.reason else ""
-    return f"{verb} by {r.by or 'somebody'} at {moments.clock(r.decided, now)}{why}"
+    by = r.by if r.state is State.DISMISSED else r.approved_by or r.by
+    return f"{verb} by {by or 'somebody'} at {moments.clock(r.decided, now)}{why}"
+
+
+def _half(r: RecommendationRecord, now: datetime) -> str:
+    first = r.half(now)
+    if first is None:
+        return ""
+    until = moments.minute(first.at + r.recommendation.good_for, now)
+    return f"{first.by} approved it at {moments.clock(first.at, now)}; one more person is needed until {until}."
 
 
 def _proof(e: Evidence, now: datetime) -> Proof:

@@ -49,7 +49,9 @@ def line(r: RecommendationRecord, now: datetime) -> RecommendationLine:
     """One recommendation as a line."""
     x = r.recommendation
     words, tone = wording.STATE_WORDS[r.state]
-    about = " · ".join(p for p in (x.role, wording.finding_words(x.findings), moments.ago(r.opened, now)) if p)
+    first = r.half(now)
+    half = f"approved by {first.by}, one more is needed" if first else ""
+    about = " · ".join(p for p in (x.role, wording.finding_words(x.findings), moments.ago(r.opened, now), half) if p)
     return RecommendationLine(
         title=x.title,
         href=links.recommendation(x.id),
