@@ -20,7 +20,8 @@ def said(value: float, unit: str) -> str:
         return _scaled(value, _TIMES, "s")
     if unit == "bytes":
         return _scaled(value, _BYTES, "B")
-    suffix = unit.removeprefix("suffix: ") if unit.startswith("suffix: ") else _SUFFIX.get(unit, "")
+    kind, _, own = unit.partition(":")
+    suffix = own if kind in ("suffix", "count") else _SUFFIX.get(unit, "")
     return f"{_short(value)} {suffix}".strip()
 
 

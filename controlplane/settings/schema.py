@@ -111,6 +111,11 @@ class Settings(Part):
         """$ per GPU-hour by type: the file's, then list prices."""
         return {**LIST_PRICES, **self.prices}
 
+    @property
+    def promised(self) -> frozenset[str]:
+        """Keys of ``slo`` that at least one role promises something under."""
+        return frozenset(key for role in self.roles.values() for key, span in role.slo if span is not None)
+
     def role_specs(self) -> tuple[RoleSpec, ...]:
         """The roles as the walk knows them, in the file's order."""
         return tuple(role.spec(name, self.prices) for name, role in self.roles.items())

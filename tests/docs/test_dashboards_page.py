@@ -71,7 +71,7 @@ def test_choices_are_left_out_of_queries_and_nothing_else_is():
         (90, "s", "1.5 min"),
         (0.5, "percentunit", "50 %"),
         (2.16e6, "currencyUSD", "$2.16 M"),
-        (3000, "suffix: tok/s", "3 k tok/s"),
+        (3000, "count:tok/s", "3 k tok/s"),
         (2**31, "bytes", "2 GiB"),
         (0, "s", "0 s"),
         (float("nan"), "reqps", "No traffic"),

@@ -13,7 +13,10 @@ from controlplane.generate.dashboards.asked import (
     FLEET_VARIABLES,
     asked,
     by,
+    grown,
+    once,
     ratio,
+    single,
 )
 from controlplane.generate.dashboards.charts import (
     DOLLARS,
@@ -24,8 +27,9 @@ from controlplane.generate.dashboards.charts import (
     number,
     table,
     text,
+    unused,
 )
-from controlplane.generate.dashboards.cost import SPEND, no_sessions
+from controlplane.generate.dashboards.cost import NO_SESSIONS, SPEND, no_sessions
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Key, Panel, Query, Row, State, Variable
 from controlplane.promql import exported as ours
 from controlplane.promql.expr import Match, call, select
@@ -63,6 +67,12 @@ def _of_anyone(name: str) -> str:
     return asked(name, only=(), also=("tenant",), window=RATE)
 
 
+def _over(window: str) -> str:
+    """Sessions that went over their allowance in the window."""
+    name = ours.SESSION_BUDGET_EXCEEDED.name
+    return single(name, grown(name, window=window, also=("tenant",)))
+
+
 def _quantile(q: str, metric: ours.Exported) -> str:
     buckets = f"rate({_of_tenant(f'{metric.name}_bucket', window=RATE)})"
     return f"histogram_quantile({q}, {by('le role', 'sum', buckets)})"
@@ -71,17 +81,19 @@ def _quantile(q: str, metric: ours.Exported) -> str:
 def _sessions(settings: Settings) -> Row:
     runaway, quiet = settings_of(settings, RunawaySession), no_sessions(settings)
     fanout = runaway.fanout if runaway else None
-    breaches = f"increase({_of_tenant(ours.SESSION_BUDGET_EXCEEDED.name, window='$__range')})"
+    breaches = _over(window="$__range")
     finished = f"sum(rate({_of_anyone(f'{ours.SESSION_FANOUT.name}_count')}))"
     tokens = f"sum(rate({_of_anyone(ours.SESSION_TOKENS.name)}))"
     priced = f"sum(rate({_of_tenant(f'{ours.SESSION_SPEND.name}_count', window=RATE)}))"
     spent = f"sum(rate({_of_tenant(f'{ours.SESSION_SPEND.name}_sum', window=RATE)}))"
+    if settings.sessions is None:
+        return unused("Sessions", NO_SESSIONS)
     return Row(
         title="Sessions",
         panels=(
             number(
                 "Active sessions",
-                f"sum({_of_tenant(ours.SESSIONS_ACTIVE.name)})",
+                f"sum({once(ours.SESSIONS_ACTIVE.name, also=('tenant',))})",
                 "short",
                 "Sessions that have not finished: they made a call lately (fleet.yaml: sessions.idle_after).",
                 width=6,
@@ -119,7 +131,9 @@ def _sessions(settings: Settings) -> Row:
                 title="Active sessions by role",
                 words="Sessions that made a call lately, by the role they began at: they add up to all of them.",
                 stacked=True,
-                queries=(Query(expr=by("role", "sum", _of_tenant(ours.SESSIONS_ACTIVE.name)), legend="{{role}}"),),
+                queries=(
+                    Query(expr=by("role", "sum", once(ours.SESSIONS_ACTIVE.name, also=("tenant",))), legend="{{role}}"),
+                ),
                 quiet=quiet,
             ),
             Panel(
@@ -167,9 +181,11 @@ def _allowed(settings: Settings) -> str:
 
 def _tenants(settings: Settings) -> Row:
     quiet = no_sessions(settings)
-    breaches = f"increase({_of_tenant(ours.SESSION_BUDGET_EXCEEDED.name, window=RATE)})"
+    breaches = _over(window=RATE)
     pages = settings.serve.public_url
     where = f"[sessions]({pages}/sessions)" if pages else "the control plane's page *Sessions*"
+    if settings.sessions is None:
+        return unused("Tenants", NO_SESSIONS)
     return Row(
         title="Tenants",
         panels=(

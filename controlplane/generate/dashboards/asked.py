@@ -27,6 +27,8 @@ _LABELS: dict[str, tuple[str, ...]] = {
 CHOSEN = tuple(variable.label for variable in FLEET_VARIABLES)
 EVERYWHERE = ("cluster",)
 """An external label: any series may have it."""
+_WHOSE = ("cluster", "namespace", "job")
+"""What tells a control plane from another fleet's, and its replicas not from each other."""
 
 
 def chosen(labels: Iterable[str]) -> tuple[Match, ...]:
@@ -56,6 +58,31 @@ def foreign(name: str, *matches: Match, labels: Sequence[str] = ("namespace",), 
     return select(name, (*chosen(labels), *matches)) + (f"[{window}]" if window else "")
 
 
+def single(name: str, expression: str) -> str:
+    """What is made of each series of one of our metrics, once.
+
+    Replicas of a control plane read the same ledger and say the same: a sum over them would be twice the truth.
+    Another fleet's control plane has another namespace or job.
+    """
+    return aggregate("max", expression, sorted({*_LABELS[name], *_WHOSE}))
+
+
+def once(name: str, *matches: Match, also: Sequence[str] = ()) -> str:
+    """One of our metrics, however many replicas tell it."""
+    return single(name, asked(name, *matches, also=also))
+
+
+def grown(name: str, *matches: Match, window: str, also: Sequence[str] = ()) -> str:
+    """How much each series of a counter of ours grew in the window, those that were born in it included.
+
+    ``increase`` sees no growth in a counter that begins at 1, and the first of anything is what one looks for.
+    """
+    series = asked(name, *matches, also=also)
+    risen = f"increase({series}[{window}])"
+    born = f"(min_over_time({series}[{window}]) unless {series} offset {window})"
+    return f"({risen} + {born} or {risen} or {born})"
+
+
 def by(labels: str, operator: str, expression: str) -> str:
     """``operator by (labels) (expression)``."""
     return aggregate(operator, expression, labels.split())
@@ -63,7 +90,8 @@ def by(labels: str, operator: str, expression: str) -> str:
 
 def per_role(name: str, operator: str, *matches: Match, legend: str = "{{role}}") -> Query:
     """One series per role of one name."""
-    return Query(expr=by("role", operator, asked(name, *matches)), legend=legend)
+    told = asked(name, *matches) if ":" in name else once(name, *matches)
+    return Query(expr=by("role", operator, told), legend=legend)
 
 
 def equal(label: str, value: str) -> Match:
@@ -124,7 +152,16 @@ ANNOTATIONS: tuple[Annotation, ...] = (
 """A change is marked when its counter grows, and when it is born: the first one counts from nothing to 1."""
 
 
-def address(uid: str, **variables: str) -> str:
-    """Address of a dashboard that reads the same data source."""
-    chosen_there = [f"var-{name}={value}" for name, value in variables.items()]
-    return f"/d/{uid}?" + "&".join(["${datasource:queryparam}", *chosen_there, "${__url_time_range}"])
+def address(uid: str, *kept: str, **variables: str) -> str:
+    """Address of a dashboard that reads the same data source, at the same time.
+
+    Args:
+        uid: its address.
+        kept: choices that go along as they are; of ours, cluster and namespace always do.
+        variables: choice → what was clicked: ``__data.fields.Role`` or ``__field.labels.role``. Grafana leaves ``&``
+            and ``#`` in such values as they are, and names of tenants and models may have them.
+    """
+    ours_too = ("cluster", "namespace") if uid.startswith("llm-") else ()
+    along = [f"${{{name}:queryparam}}" for name in ("datasource", *ours_too, *kept) if name not in variables]
+    clicked = [f"var-{name}=${{{value}:percentencode}}" for name, value in variables.items()]
+    return f"/d/{uid}?" + "&".join([*along, *clicked, "${__url_time_range}"])

@@ -3,30 +3,30 @@
 from collections.abc import Sequence
 from typing import Any
 
-from controlplane.generate.dashboards.asked import address, asked, per_role
-from controlplane.generate.dashboards.panel import Key, Kind, Link, Panel, Query, Step
+from controlplane.generate.dashboards.asked import address, asked, once, per_role
+from controlplane.generate.dashboards.panel import Key, Kind, Link, Panel, Query, Row, Step
 from controlplane.promql.expr import Match
 
 DOLLARS = "currencyUSD"
 SHARE = "percentunit"
-TOKENS = "suffix: tok/s"
-GPUS = "suffix: GPU"
+TOKENS = "count:tok/s"
+GPUS = "suffix:GPU"
 
 GOOD, FAIR, BAD = "green", "orange", "red"
 
-TO_ROLE = Link("Role", address("llm-role", role="${__data.fields.Role}"))
-SERIES_TO_ROLE = Link("Role", address("llm-role", role="${__field.labels.role}"))
+TO_ROLE = Link("Role", address("llm-role", role="__data.fields.Role"))
+SERIES_TO_ROLE = Link("Role", address("llm-role", role="__field.labels.role"))
 TO_VLLM = Link(
     "vLLM's own view of the model (needs vLLM's dashboards)",
-    address("vllm-overview", model_name="${__data.fields.Model}"),
+    address("vllm-overview", model_name="__data.fields.Model"),
 )
 TO_VLLM_KV = Link(
     "vLLM's own view of its KV cache (needs vLLM's dashboards)",
-    address("vllm-kv-cache", model_name="${__data.fields.Model}"),
+    address("vllm-kv-cache", model_name="__data.fields.Model"),
 )
 TO_VLLM_INSTANCES = Link(
     "vLLM's own view of its instances (needs vLLM's dashboards)",
-    address("vllm-instances", model_name="${__data.fields.Model}"),
+    address("vllm-instances", model_name="__data.fields.Model"),
 )
 """uids and variables of the dashboards that vLLM generates itself; a click finds nothing where they are not loaded."""
 
@@ -76,6 +76,11 @@ def text(title: str, words: str, content: str, **also: Any) -> Panel:
     return Panel(title=title, words=words, kind=Kind.TEXT, text=content, **also)
 
 
+def unused(title: str, why: str) -> Row:
+    """In place of a row that could only be empty."""
+    return Row(title=title, panels=(text(title, "Why this row is empty.", why, width=24, height=3),))
+
+
 def total(name: str, *matches: Match) -> str:
     """The sum over everything chosen."""
-    return f"sum({asked(name, *matches)})"
+    return f"sum({asked(name, *matches) if ':' in name else once(name, *matches)})"

@@ -4,7 +4,7 @@ A ratio shown here is a ratio of two sums over the same time, recorded so. Cheap
 latency stands beside the price.
 """
 
-from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, equal
+from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, equal, once, single
 from controlplane.generate.dashboards.charts import (
     DOLLARS,
     FAIR,
@@ -15,6 +15,7 @@ from controlplane.generate.dashboards.charts import (
     number,
     text,
     total,
+    unused,
 )
 from controlplane.generate.dashboards.fleet import BUCKET_COLOURS, BUCKETS
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Kind, Link, Panel, Query, Row, Step
@@ -22,6 +23,9 @@ from controlplane.generate.dashboards.prices import price_row
 from controlplane.promql import exported as ours
 from controlplane.settings.schema import Settings
 
+NO_SESSIONS = (
+    "No source of sessions is read: `sessions` in fleet.yaml says who tells of calls, and then this shows them."
+)
 SPEND = "llm_tenant:session_spend_dollars_per_hour:sum"
 
 
@@ -126,6 +130,8 @@ def _bill(settings: Settings) -> Row:
 
 
 def _savings() -> Row:
+    realised = ours.REALISED_SAVINGS.name
+    saved = single(realised, f"rate({asked(realised, window='$__rate_interval')})")
     stranded = (
         f"{asked('llm_node:gpus_unallocated:sum')} * on (cluster, node) group_left () "
         f"{asked('llm_node:gpu_price_dollars_per_hour:max')}"
@@ -153,9 +159,9 @@ def _savings() -> Row:
                 unit=DOLLARS,
                 quiet="no recommendation saves anything, and none has",
                 queries=(
-                    Query(expr=by("state", "sum", asked(ours.SAVINGS.name)), legend="{{state}}"),
+                    Query(expr=by("state", "sum", once(ours.SAVINGS.name)), legend="{{state}}"),
                     Query(
-                        expr=f"sum(rate({asked(ours.REALISED_SAVINGS.name, window='$__rate_interval')})) * 3600",
+                        expr=f"sum({saved}) * 3600",
                         legend="realised",
                         promise=True,
                     ),
@@ -174,6 +180,8 @@ def _savings() -> Row:
 
 
 def _tenants(settings: Settings) -> Row:
+    if settings.sessions is None:
+        return unused("Tenants", NO_SESSIONS)
     quiet = no_sessions(settings)
     return Row(
         title="Tenants",
@@ -202,7 +210,7 @@ def _tenants(settings: Settings) -> Row:
                 steps=(Step(GOOD),),
                 quiet=quiet,
                 queries=(Query(expr=f"topk(10, {by('tenant', 'sum', asked(SPEND))})", legend="{{tenant}}"),),
-                links=(Link("Agents", address("llm-agents", tenant="${__field.labels.tenant}")),),
+                links=(Link("Agents", address("llm-agents", tenant="__field.labels.tenant")),),
             ),
             text(
                 "What is not here",

@@ -48,13 +48,13 @@ def fleet_board(settings: Settings) -> Board:
         uid="llm-fleet",
         title=f"{settings.fleet} · Fleet",
         words="The fleet on one page. Money of the whole fleet does not follow the choices of model and role.",
-        rows=(_now(), _roles(settings), _over_time(settings)),
+        rows=(_now(settings), _roles(settings), _over_time(settings)),
         variables=FLEET_VARIABLES,
         annotations=ANNOTATIONS,
     )
 
 
-def _now() -> Row:
+def _now(settings: Settings) -> Row:
     open_ = equal("state", "open")
     return Row(
         title="Now",
@@ -103,16 +103,7 @@ def _now() -> Row:
                 "95th percentile of the time to first token, 5 min, of the role where it is longest.",
                 nothing=NO_TRAFFIC,
             ),
-            number(
-                "Error budget left, least",
-                f"min(1 - {asked('llm_slo:error:ratio30d')} / {BUDGET:g})",
-                SHARE,
-                f"A p95 promise allows {BUDGET:.0%} of requests to be slower. What is left of that for the last 30 "
-                f"days, of the promise that has least.",
-                steps=below(0, 0.25),
-                links=(Link("Role", address("llm-role")),),
-                nothing=NO_TRAFFIC,
-            ),
+            *([_budget_left()] if settings.promised else []),
             number(
                 "Recommendations that wait",
                 or_none(total(ours.RECOMMENDATIONS.name, open_)),
@@ -136,12 +127,25 @@ def _now() -> Row:
             ),
             number(
                 "Open findings",
-                or_none(f"sum({asked(ours.FINDINGS.name)})"),
+                or_none(total(ours.FINDINGS.name)),
                 "short",
                 "What detectors have found and is not over.",
                 links=TO_SCALING,
             ),
         ),
+    )
+
+
+def _budget_left() -> Panel:
+    return number(
+        "Error budget left, least",
+        f"min(1 - {asked('llm_slo:error:ratio30d')} / {BUDGET:g})",
+        SHARE,
+        f"A p95 promise allows {BUDGET:.0%} of requests to be slower. What is left of that for the last 30 days, of "
+        "the promise that has least.",
+        steps=below(0, 0.25),
+        links=(Link("Role", address("llm-role")),),
+        nothing=NO_TRAFFIC,
     )
 
 
@@ -206,8 +210,8 @@ STATES = (
 
 def _state(settings: Settings) -> str:
     """The worst that is true of a role, as a number of ``STATES``."""
-    ready, desired = by("role", "max", asked(ours.REPLICAS_READY.name)), asked(ours.REPLICAS_DESIRED.name)
-    down = f"({ready} == 0 and {by('role', 'max', desired)} > 0)"
+    ready, wanted = (by("role", "max", asked(m.name)) for m in (ours.REPLICAS_READY, ours.REPLICAS_DESIRED))
+    down = f"({ready} == 0 and {wanted} > 0)"
     pressed = by("role", "max", asked("llm_role:kv_pressured_replicas:ratio"))
     pressure = f"({pressed} >= {settings.alerts.limits.kv_pressured_share:g})"
     limit = limit_of(settings, Reading.WAITING_PER_REPLICA)
@@ -215,7 +219,8 @@ def _state(settings: Settings) -> str:
         queue = by("role", "max", asked("llm_role:requests_waiting_per_replica:avg"))
         pressure += f" or ({queue} > {limit:g})"
     busy = by("role", "sum", asked("llm_role:requests_running:sum"))
-    return f"{down} * 0 + 3 or ({pressure}) * 0 + 2 or ({busy} == 0) * 0 + 1 or {busy} * 0"
+    asleep = f"({ready} == 0 and {wanted} == 0)"
+    return f"{down} * 0 + 3 or ({pressure}) * 0 + 2 or ({busy} == 0 or {asleep}) * 0 + 1 or {busy} * 0"
 
 
 def _over_time(settings: Settings) -> Row:
@@ -227,7 +232,8 @@ def _over_time(settings: Settings) -> Row:
             Panel(
                 title="State of each role",
                 words="Down: replicas are wanted and none is ready. Under pressure: a queue or KV cache over the "
-                "detectors' limit. Idle: nothing runs. A gap is unknown.",
+                "detectors' limit. Idle: nothing runs, or no replica is wanted. A gap is "
+                "unknown.",
                 kind=Kind.STATES,
                 queries=(Query(expr=_state(settings), legend="{{role}}"),),
                 states=STATES,

@@ -193,7 +193,7 @@ def _busy() -> Row:
 
 
 def _health() -> Row:
-    of_node = (Link("GPUs", address("llm-gpu", node="${__field.labels.node}")),)
+    of_node = (Link("GPUs", address("llm-gpu", node="__field.labels.node")),)
 
     def of_gpu(operator: str, name: str) -> str:
         return by("node gpu", operator, _node(name))

@@ -11,6 +11,7 @@ from typing import Any
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
+from controlplane.generate.dashboards.asked import EVERYWHERE
 from controlplane.generate.dashboards.normal import normalised
 from controlplane.generate.dashboards.panel import Annotation, Board, Kind, Panel, Place, Query, Variable, places
 from controlplane.generate.dashboards.shapes import JSON, ref, shape
@@ -91,7 +92,9 @@ def _variables(variables: tuple[Variable, ...]) -> list[Any]:
     source = core.Template(name="datasource", label="Data source", type="datasource", query="prometheus", default="")
     made = [source]
     for i, variable in enumerate(variables):
-        narrowed = ",".join(f'{v.label}=~"${v.called}"' for v in variables[:i] if v.query == variable.query)
+        narrowed = ",".join(
+            f'{v.label}=~"${v.called}"' for v in variables[:i] if v.query == variable.query or v.label in EVERYWHERE
+        )
         selector = f"{variable.query}{{{narrowed}}}" if narrowed else variable.query
         made.append(
             core.Template(

@@ -102,6 +102,8 @@ class Panel:
     colours: tuple[tuple[str, str], ...] = ()
     """Series → its colour, where it means something."""
     stacked: bool = False
+    least: float | None = 0
+    """Lower end of the axis; ``None`` where a value may be negative."""
     most: float | None = None
     """Upper end of the axis where it is known: 1 for shares."""
     decimals: int | None = None

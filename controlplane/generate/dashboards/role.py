@@ -7,6 +7,7 @@ from controlplane.generate.dashboards.asked import (
     asked,
     by,
     equal,
+    once,
     per_role,
 )
 from controlplane.generate.dashboards.charts import (
@@ -20,6 +21,7 @@ from controlplane.generate.dashboards.charts import (
     above,
     chart,
     table,
+    unused,
 )
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Board, Key, Kind, Panel, Query, Row, Variable
 from controlplane.generate.rules.roles import OBJECTIVE, limit_of
@@ -45,13 +47,13 @@ def role_board(settings: Settings) -> Board:
         title=f"{settings.fleet} · Role",
         words="One role, or several beside each other: latency against its promise, load, replicas. What happens "
         "inside an engine is on vLLM's own dashboards, linked from the tables.",
-        rows=(_latency(), _promises(), _load(settings), _capacity(settings)),
+        rows=(_latency(settings), _promises(settings), _load(settings), _capacity(settings)),
         variables=(*FLEET_VARIABLES, RUNTIME),
         annotations=ANNOTATIONS,
     )
 
 
-def _latency() -> Row:
+def _latency(settings: Settings) -> Row:
     panels = []
     for stem, title, objective, words in LATENCIES:
         name = f"llm_role:{stem}_seconds:quantile5m"
@@ -68,10 +70,10 @@ def _latency() -> Row:
             Panel(
                 title=title,
                 words=f"{words} Median, 95th and 99th percentile of 5 min, by engine: bucket edges differ."
-                + (" Dashed is what fleet.yaml promises for the 95th." if objective else ""),
+                + (" Dashed is what fleet.yaml promises for the 95th." if objective in settings.promised else ""),
                 unit="s",
                 width=12,
-                queries=(measured, promised) if objective else (measured,),
+                queries=(measured, promised) if objective in settings.promised else (measured,),
                 nothing=NO_TRAFFIC,
             )
         )
@@ -91,7 +93,10 @@ def _latency() -> Row:
     return Row(title="Latency", panels=tuple(panels))
 
 
-def _promises() -> Row:
+def _promises(settings: Settings) -> Row:
+    if not settings.promised:
+        return unused("Promises", "No role in fleet.yaml promises anything under `slo`, so there is nothing to keep.")
+
     def missed(window: str) -> str:
         return asked(f"llm_slo:error:ratio{window}")
 
@@ -126,6 +131,7 @@ def _promises() -> Row:
             ),
             Panel(
                 title="Budget left, 30 d",
+                least=None,
                 words="What is left of the requests that may be slower than promised, over 30 days. Below 0: the "
                 "promise is broken.",
                 unit=SHARE,
@@ -209,9 +215,9 @@ def _capacity(settings: Settings) -> Row:
                 title="Replicas",
                 words="Ready, and what the autoscaler asks for; dashed is the most allowed.",
                 queries=(
-                    per_role(ours.REPLICAS_READY.name, "max", legend="{{role}} ready"),
-                    per_role(ours.REPLICAS_DESIRED.name, "max", legend="{{role}} wanted"),
-                    Query(expr=by("role", "max", asked(ours.REPLICAS_MAX.name)), legend="{{role}} most", promise=True),
+                    per_role(ours.REPLICAS_READY.name, "sum", legend="{{role}} ready"),
+                    per_role(ours.REPLICAS_DESIRED.name, "sum", legend="{{role}} wanted"),
+                    Query(expr=by("role", "sum", once(ours.REPLICAS_MAX.name)), legend="{{role}} most", promise=True),
                 ),
             ),
             chart(

@@ -10,8 +10,11 @@ from controlplane.generate.dashboards.asked import (
     by,
     equal,
     foreign,
+    grown,
+    once,
     or_none,
     per_role,
+    single,
 )
 from controlplane.generate.dashboards.charts import (
     BAD,
@@ -22,8 +25,8 @@ from controlplane.generate.dashboards.charts import (
     chart,
     number,
     table,
-    text,
     total,
+    unused,
 )
 from controlplane.generate.dashboards.panel import Board, Key, Kind, Link, Panel, Query, Row, State
 from controlplane.generate.rules.roles import limit_of
@@ -64,7 +67,7 @@ def of_ours(objects: Sequence[ObjectRef]) -> tuple[Match, Match]:
 
 
 def _grown(window: str, *matches: Match) -> str:
-    return f"increase({asked(ours.ACTIONS.name, *matches, window=window)})"
+    return grown(ours.ACTIONS.name, *matches, window=window)
 
 
 def _now() -> Row:
@@ -107,8 +110,8 @@ def _now() -> Row:
 
 
 def _replicas(settings: Settings) -> Row:
-    least = Query(expr=by("role", "max", asked(ours.REPLICAS_MIN.name)), legend="{{role}} least", promise=True)
-    most = Query(expr=by("role", "max", asked(ours.REPLICAS_MAX.name)), legend="{{role}} most", promise=True)
+    least = Query(expr=by("role", "sum", once(ours.REPLICAS_MIN.name)), legend="{{role}} least", promise=True)
+    most = Query(expr=by("role", "sum", once(ours.REPLICAS_MAX.name)), legend="{{role}} most", promise=True)
     return Row(
         title="Replicas",
         panels=(
@@ -117,8 +120,8 @@ def _replicas(settings: Settings) -> Row:
                 words="Replicas that serve, replicas the autoscaler asks for, and the bounds in force (dashed).",
                 width=12,
                 queries=(
-                    per_role(ours.REPLICAS_READY.name, "max", legend="{{role}} ready"),
-                    per_role(ours.REPLICAS_DESIRED.name, "max", legend="{{role}} wanted"),
+                    per_role(ours.REPLICAS_READY.name, "sum", legend="{{role}} ready"),
+                    per_role(ours.REPLICAS_DESIRED.name, "sum", legend="{{role}} wanted"),
                     least,
                     most,
                 ),
@@ -130,9 +133,9 @@ def _replicas(settings: Settings) -> Row:
                 width=12,
                 quiet="we cannot tell yet how much a replica serves",
                 queries=(
-                    per_role(ours.DESIRED_REPLICAS.name, "max", legend="{{role}} ours"),
+                    per_role(ours.DESIRED_REPLICAS.name, "sum", legend="{{role}} ours"),
                     Query(
-                        expr=by("role", "max", asked(ours.REPLICAS_DESIRED.name)),
+                        expr=by("role", "sum", once(ours.REPLICAS_DESIRED.name)),
                         legend="{{role}} autoscaler",
                         promise=True,
                     ),
@@ -151,7 +154,7 @@ def _replicas(settings: Settings) -> Row:
                 words="Replicas asked for that do not serve yet. Long after a cold start: no GPU, a wrong image, a "
                 "full node.",
                 stacked=True,
-                queries=(per_role(ours.REPLICAS_PENDING.name, "max"),),
+                queries=(per_role(ours.REPLICAS_PENDING.name, "sum"),),
             ),
             Panel(
                 title="Turns per hour",
@@ -172,8 +175,7 @@ def _replicas(settings: Settings) -> Row:
 def _keda(settings: Settings) -> Row:
     objects = scaled_objects(settings)
     if not objects:
-        words = "No role in fleet.yaml names a `scaled_object`, so there is nothing of KEDA's to show."
-        return Row(title="KEDA", panels=(text("KEDA", "Why this row is empty.", words, width=24, height=3),))
+        return unused("KEDA", "No role in fleet.yaml names a `scaled_object`, so there is nothing of KEDA's to show.")
     ours_only = of_ours(objects)
     hpas = one_of("horizontalpodautoscaler", [f"keda-hpa-{ref.name}" for ref in objects])
     who = "namespace scaledObject"
@@ -230,6 +232,8 @@ def _keda(settings: Settings) -> Row:
 
 
 def _actions() -> Row:
+    realised = ours.REALISED_SAVINGS.name
+    saved = single(realised, f"rate({asked(realised, window=RATE)})")
     return Row(
         title="Changes and why",
         panels=(
@@ -247,14 +251,14 @@ def _actions() -> Row:
                 stacked=True,
                 decimals=0,
                 quiet="nothing is found",
-                queries=(Query(expr=by("detector", "sum", asked(ours.FINDINGS.name)), legend="{{detector}}"),),
+                queries=(Query(expr=by("detector", "sum", once(ours.FINDINGS.name)), legend="{{detector}}"),),
             ),
             Panel(
                 title="Recommendations by state",
                 words="Where recommendations are in their lives.",
                 decimals=0,
                 quiet="nothing was recommended",
-                queries=(Query(expr=by("state", "sum", asked(ours.RECOMMENDATIONS.name)), legend="{{state}}"),),
+                queries=(Query(expr=by("state", "sum", once(ours.RECOMMENDATIONS.name)), legend="{{state}}"),),
             ),
             table(
                 "Changes, in the chosen time",
@@ -285,7 +289,7 @@ def _actions() -> Row:
                 quiet="no change was judged to save anything yet",
                 queries=(
                     Query(
-                        expr=by("kind", "sum", f"rate({asked(ours.REALISED_SAVINGS.name, window=RATE)})") + " * 3600",
+                        expr=by("kind", "sum", saved) + " * 3600",
                         legend="{{kind}}",
                     ),
                 ),

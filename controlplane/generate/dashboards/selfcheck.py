@@ -9,6 +9,7 @@ from controlplane.generate.dashboards.asked import (
     by,
     equal,
     foreign,
+    once,
 )
 from controlplane.generate.dashboards.charts import BAD, FAIR, GOOD, above, number, table
 from controlplane.generate.dashboards.cost import no_sessions
@@ -326,7 +327,7 @@ def _coverage(settings: Settings) -> Row:
                 queries=(
                     Query(expr=by("role", "sum", asked("llm_role:replicas:count")), legend="{{role}} scraped"),
                     Query(
-                        expr=by("role", "max", asked(ours.REPLICAS_READY.name)), legend="{{role}} ready", promise=True
+                        expr=by("role", "sum", once(ours.REPLICAS_READY.name)), legend="{{role}} ready", promise=True
                     ),
                 ),
             ),

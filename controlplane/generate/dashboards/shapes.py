@@ -114,7 +114,11 @@ def _timeseries(panel: Panel) -> Shape:
     promises = [_override("byFrameRefID", ref(i), dashed) for i, q in enumerate(panel.queries) if q.promise]
     return Shape(
         {"legend": _LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}},
-        {"custom": custom, "min": 0, **({"thresholds": _thresholds(line)} if line else {})},
+        {
+            "custom": custom,
+            **({} if panel.least is None else {"min": panel.least}),
+            **({"thresholds": _thresholds(line)} if line else {}),
+        },
         [*promises, *_coloured(panel)],
     )
 

@@ -138,12 +138,36 @@ def _units(board: Board) -> Iterator[str]:
             values = [name for held, name in renamed.items() if held.startswith("Value")]
             said += [(f"{panel['title']}, {name}", by_name.get(name, {}).get("unit")) for name in values]
         for where, unit in said:
-            if unit not in UNITS and not UNIT_FORM.fullmatch(unit or ""):
+            if (unit not in UNITS and not UNIT_FORM.fullmatch(unit or "")) or ": " in (unit or ""):
                 yield f"{where}: {unit!r} is no unit of Grafana"
         if not defaults.get("noValue"):
             yield f"{panel['title']} does not say what stands there without data"
         if not any(m["type"] == "special" and m["options"]["match"] == "nan" for m in defaults.get("mappings", ())):
             yield f"{panel['title']} shows NaN"
+
+
+_CLICKED = re.compile(r"var-\w+=(\$\{__[^}]*\})")
+
+
+def _links(board: Board) -> Iterator[str]:
+    for title, url in _addresses(board):
+        for value in _CLICKED.findall(url):
+            if not value.endswith(":percentencode}"):
+                yield f"{title}: a name with & or # in it breaks the link {url}"
+        kept = ("datasource", "cluster", "namespace") if url.startswith("/d/llm-") else ("datasource",)
+        for name in kept:
+            if f"${{{name}:queryparam}}" not in url:
+                yield f"{title}: {url} forgets the chosen {name}"
+
+
+def _addresses(board: Board) -> Iterator[tuple[str, str]]:
+    for panel in panels(board):
+        config = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
+        held = [*config["defaults"].get("links", ())]
+        for override in config["overrides"]:
+            held += [link for p in override["properties"] if p["id"] == "links" for link in p["value"]]
+        for link in held:
+            yield panel["title"], link["url"]
 
 
 def _sources(board: Board) -> Iterator[str]:
@@ -229,6 +253,7 @@ RULES: tuple[Callable[[Board], Iterator[str]], ...] = (
     _places,
     _explained,
     _units,
+    _links,
     _sources,
     _variables,
     _rates,

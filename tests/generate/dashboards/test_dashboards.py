@@ -70,6 +70,35 @@ def test_links_in_panels_lead_to_dashboards_that_there_are():
     assert {"llm-role", "vllm-instances"} <= addresses
 
 
+def test_a_budget_that_is_more_than_spent_is_on_the_chart():
+    assert "min" not in panel("llm-role", "Budget left, 30 d")["fieldConfig"]["defaults"]
+    assert panel("llm-role", "Kept, 1 h")["fieldConfig"]["defaults"]["min"] == 0
+
+
+def test_only_namespaces_of_the_chosen_cluster_are_offered():
+    for board in REFERENCE.values():
+        held = {variable["name"]: variable["query"] for variable in board["templating"]["list"]}
+        assert held["cluster"] == "label_values(llm_fleet_build_info, cluster)"
+        assert held["namespace"] == 'label_values(llm_role:replicas:count{cluster=~"$cluster"}, namespace)'
+
+
+def test_nothing_is_asked_of_sessions_and_promises_that_fleet_yaml_does_not_have():
+    bare = "fleet: bare\nroles: {chat: {model: {name: m}, targets: [http://127.0.0.1:8000]}}\n"
+    asked = {
+        name
+        for board in boards(examine(bare.encode()).settings)
+        for shown in board.panels
+        for query in shown.queries
+        for name in metric_names(query.expr)
+    }
+    assert "llm_role:ttft_seconds:quantile5m" in asked
+    never = ("llm_fleet_session", "llm_tenant", "llm_slo", "llm_role:objective", "keda_")
+    assert [name for name in sorted(asked) if name.startswith(never)] == []
+    rows = {row.title: row for board in boards(examine(bare.encode()).settings) for row in board.rows}
+    for title in ("Sessions", "Tenants", "Promises", "KEDA"):
+        assert "fleet.yaml" in rows[title].panels[0].text
+
+
 def test_every_dashboard_marks_changes_and_alerts():
     for board in REFERENCE.values():
         _, changes, alerts = board["annotations"]["list"]

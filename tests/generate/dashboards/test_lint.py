@@ -40,6 +40,13 @@ def with_key(key: str, value: object) -> Callable[[Board], None]:
     return plant
 
 
+def links_to(url: str) -> Callable[[Board], None]:
+    def plant(board: Board) -> None:
+        chart(board)["fieldConfig"]["defaults"]["links"] = [{"title": "Role", "url": url, "targetBlank": False}]
+
+    return plant
+
+
 def dropped(key: str) -> Callable[[Board], None]:
     def plant(board: Board) -> None:
         del chart(board)["fieldConfig"]["defaults"][key]
@@ -101,6 +108,9 @@ PLANTED = [
     ("is not explained", with_key("description", "Spend.")),
     ("does not name", with_key("description", "Where the money goes, in buckets.\n\nMetric: `other`")),
     ("no unit of Grafana", lambda board: chart(board)["fieldConfig"]["defaults"].update(unit="dollars")),
+    ("no unit of Grafana", lambda board: chart(board)["fieldConfig"]["defaults"].update(unit="suffix: tok/s")),
+    ("breaks the link", links_to("/d/llm-role?${datasource:queryparam}&var-role=${__field.labels.role}")),
+    ("forgets the chosen cluster", links_to("/d/llm-role?${datasource:queryparam}&${namespace:queryparam}")),
     ("no unit of Grafana", dropped("unit")),
     ("no unit of Grafana", column_without_unit),
     ("without data", dropped("noValue")),
