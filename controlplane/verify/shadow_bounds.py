@@ -32,21 +32,21 @@ class Goal:
 
     def met(self, bounds: Bounds) -> bool:
         """Whether every field has the proposed value, or one beyond it in the same direction."""
-        return self.visible and all(_beyond(f, bounds) for f in self.patch.fields)
+        return self.visible and all(_beyond(f, _value(f, bounds)) for f in self.patch.fields)
 
     def words(self, bounds: Bounds | None) -> str:
         """``the most replicas became 8 (proposed: 6)``."""
         assert bounds is not None
         said = []
         for field in self.patch.fields:
-            name, value = ("least", bounds.min) if field.path in _LEAST else ("most", bounds.max)
-            said.append(f"the {name} replicas became {value} (proposed: {_after(field)})")
+            name = "least" if field.path in _LEAST else "most"
+            said.append(f"the {name} replicas became {_value(field, bounds)} (proposed: {_after(field)})")
         return " and ".join(said)
 
     def asked_for_by(self, changes: Sequence[ChangeRecord], state: InForce) -> bool:
-        """Whether an earlier change of ours asked for a value that these bounds have: it may be ours, merged late."""
+        """Whether an earlier change of ours asked for this value, or for enough: it may be ours, merged late."""
         return any(
-            c.change.at <= state.since and _sets(f, mine, state.bounds)
+            c.change.at <= state.since and _enough(f, mine, state.bounds)
             for c in changes
             for mine in c.change.patch.fields
             for f in self.patch.fields
@@ -93,17 +93,22 @@ def _after(field: FieldChange) -> int | None:
     return None if numbers is None else numbers[1]
 
 
-def _beyond(field: FieldChange, bounds: Bounds) -> bool:
+def _value(field: FieldChange, bounds: Bounds) -> int:
+    return bounds.min if field.path in _LEAST else bounds.max
+
+
+def _beyond(field: FieldChange, value: int) -> bool:
+    """Whether a value is what the field should have, or beyond it in the same direction."""
     numbers = _numbers(field)
     if numbers is None:
         return False
     before, after = numbers
-    value = bounds.min if field.path in _LEAST else bounds.max
     return value >= after if after > before else value <= after
 
 
-def _sets(field: FieldChange, mine: FieldChange, bounds: Bounds | None) -> bool:
-    """Whether our field is the same bound, and these bounds have the value we asked for."""
-    if bounds is None or _numbers(mine) is None or (field.path in _LEAST) != (mine.path in _LEAST):
+def _enough(field: FieldChange, mine: FieldChange, bounds: Bounds | None) -> bool:
+    """Whether our change is about the same bound and asked for the value it has, or for what ``field`` asks for."""
+    asked = _after(mine)
+    if bounds is None or asked is None or (field.path in _LEAST) != (mine.path in _LEAST):
         return False
-    return _after(mine) == (bounds.min if mine.path in _LEAST else bounds.max)
+    return asked == _value(mine, bounds) or _beyond(field, asked)
