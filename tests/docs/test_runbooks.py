@@ -12,7 +12,7 @@ from controlplane.promql.recorded import RECORDED
 from controlplane.settings.alerts import AlertLimits, AlertName
 from controlplane.settings.sessions import Sessions
 from tests.generate.alerts.judged import alerts_of, stage
-from tests.generate.promql_names import metric_names
+from tests.generate.promql_names import metric_names, selectors
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "runbooks"
@@ -21,6 +21,11 @@ KNOWN = {
     *(recorded.name for recorded in RECORDED),
     *(name for metric in EXPORTED for name in metric.series),
     *(name for metric in CATALOGUE for name in wire_names(metric)),
+}
+
+LABELS = {
+    **{recorded.name: {"cluster", *recorded.labels} for recorded in RECORDED},
+    **{name: {"cluster", *metric.labels, "le"} for metric in EXPORTED for name in metric.series},
 }
 
 
@@ -57,6 +62,21 @@ def test_queries_of_a_page_parse_and_ask_for_names_that_exist(page: Path) -> Non
     assert len(queries) >= 3
     for query in queries:
         assert metric_names(query) <= KNOWN, query
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_labels_that_queries_of_a_page_ask_for_are_those_of_the_series(page: Path) -> None:
+    for query in (line for block in blocks(page, "promql") for line in block.splitlines()):
+        for selector in selectors(query):
+            asked = {label for label, _ in selector.matchers}
+            assert asked <= LABELS.get(selector.name, asked), query
+
+
+def test_a_kernel_log_is_read_with_the_rights_that_it_takes() -> None:
+    """Without the profile a debugging pod may not read it where only root may, which is the default of Ubuntu."""
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            assert "kubectl debug node" not in line or "--profile=sysadmin" in line, f"{page.name}: {line}"
 
 
 def test_links_lead_somewhere() -> None:
