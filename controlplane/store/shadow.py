@@ -28,10 +28,18 @@ WITH_EFFECT = (ChangeState.SENDING, ChangeState.UNKNOWN, ChangeState.APPLIED, Ch
 """States of a change that had an effect, or may have had one."""
 
 
-def witness(connection: Connection, packing: Packing, role: RoleName, since: datetime, until: datetime) -> Witness:
+def witness(
+    connection: Connection,
+    packing: Packing,
+    role: RoleName,
+    since: datetime,
+    until: datetime,
+    *,
+    most: int = MOST_PROPOSALS,
+) -> Witness:
     """Everything about the proposals of this time."""
-    newest = _proposals(connection, role, since, until)
-    proposals, cut = newest[:MOST_PROPOSALS], len(newest) > MOST_PROPOSALS
+    newest = _proposals(connection, role, since, until, most + 1)
+    proposals, cut = newest[:most], len(newest) > most
     begin = min((p.opened for p in proposals), default=until)
     found = _findings(connection, {id_ for p in proposals for id_ in p.recommendation.findings}, begin)
     if len(found) == MOST:  # what is older than the oldest of these is not known: neither are its proposals
@@ -51,13 +59,15 @@ def witness(connection: Connection, packing: Packing, role: RoleName, since: dat
     )
 
 
-def _proposals(connection: Connection, role: RoleName, since: datetime, until: datetime) -> list[RecommendationRecord]:
+def _proposals(
+    connection: Connection, role: RoleName, since: datetime, until: datetime, limit: int
+) -> list[RecommendationRecord]:
     c = tables.recommendations.c
     chosen = (
         select(tables.recommendations)
         .where(c.role == role, c.seen >= micros(since), c.opened <= micros(until))
         .order_by(c.seen.desc(), c.id, c.number.desc())
-        .limit(MOST_PROPOSALS + 1)
+        .limit(limit)
     )
     return [recommendation_record(row) for row in connection.execute(chosen)]
 

@@ -158,7 +158,7 @@ def _by_findings(episode: _Episode, seen: Witness, end: datetime, now: datetime)
             return Word.NEEDED, f"“{holds.finding.summary}” was {again} at {_time(end)}, when it would have helped"
     if not episode.findings:
         doubt = "it answered no finding"
-    if doubt is not None and now < end + STRETCH:
+    if doubt is not None and now < stretch(end) + STRETCH:
         return Word.NOT_KNOWN, f"too early: nobody has looked since {_time(end)}"
     return None if doubt is None else (Word.NOT_KNOWN, doubt)
 
