@@ -70,6 +70,7 @@ class Shadowed:
     asked: int
     """How many times it was opened while the same trouble lasted; it counts once."""
     state: State
+    """Of that record; ``applied`` when all that was applied was a dry run."""
     opened: datetime
     """When it was first proposed."""
     due: datetime

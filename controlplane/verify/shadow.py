@@ -102,7 +102,7 @@ def _carried_out(episode: _Episode, changes: Sequence[ChangeRecord]) -> bool:
 def _shadowed(episode: _Episode, seen: Witness, changes: Sequence[ChangeRecord], now: datetime) -> Shadowed:
     first, last = episode.first, episode.records[-1]
     dismissed = next((r for r in reversed(episode.records) if r.state is State.DISMISSED), None)
-    told = dismissed or last
+    reason = "nothing was changed" if last.state is State.APPLIED else last.reason
     word, said = _word(episode, seen, changes, now)
     return Shadowed(
         recommendation=first.recommendation,
@@ -113,8 +113,8 @@ def _shadowed(episode: _Episode, seen: Witness, changes: Sequence[ChangeRecord],
         due=due(first),
         word=word,
         said=said,
-        by=told.by,
-        reason=told.reason,
+        by=dismissed.by if dismissed else None,
+        reason=dismissed.reason if dismissed else reason,
     )
 
 

@@ -251,8 +251,8 @@ def test_what_was_carried_out_or_may_have_been_is_not_here(state):
 
 @pytest.mark.parametrize("state", [ChangeState.DRY_RUN, ChangeState.REFUSED, ChangeState.CONFLICT, ChangeState.FAILED])
 def test_a_dry_run_or_a_refused_change_carried_nothing_out(state):
-    seen = witness(proposed(state=State.APPLIED), findings=QUEUE, changes=(done(raise_most(), 3, state),))
-    assert judged(seen).word is Word.NEEDED
+    seen = witness(proposed(state=State.APPLIED, by="ada"), findings=QUEUE, changes=(done(raise_most(), 3, state),))
+    assert (judged(seen).word, judged(seen).by) == (Word.NEEDED, None)
 
 
 def test_an_undo_is_not_here():

@@ -79,7 +79,7 @@ def _counted(word: Word, number: int) -> str:
 
 def _line(p: Shadowed, now: datetime) -> ShadowLine:
     words, tone = WORDS[p.word]
-    state, _ = wording.STATE_WORDS[p.state]
+    state = "dry run" if p.state is State.APPLIED else wording.STATE_WORDS[p.state][0]
     return ShadowLine(
         number=f"#{p.number}" + (f", asked {p.asked} times" if p.asked > 1 else ""),
         opened=moments.minute(p.opened, now),
@@ -94,7 +94,10 @@ def _line(p: Shadowed, now: datetime) -> ShadowLine:
 
 
 def _why_not(p: Shadowed) -> str:
-    reason = p.reason or ""
-    if p.by and p.state is not State.APPROVED:
-        return f"dismissed by {p.by}: {reason}" if reason else f"dismissed by {p.by}"
-    return reason
+    """After the state's word: who dismissed it and why, or why it was closed."""
+    reason = f": {p.reason}" if p.reason else ""
+    if p.state is State.DISMISSED:
+        return f"by {p.by}{reason}"
+    if p.by is not None:
+        return f"dismissed by {p.by}{reason}"
+    return p.reason or ""
