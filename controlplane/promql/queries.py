@@ -14,9 +14,10 @@ from controlplane.model.page import Labels
 from controlplane.model.reading import Reading
 from controlplane.model.role import Engine, RoleSpec
 from controlplane.promql.catalogue import metrics, signals
+from controlplane.promql.dialects import Dialect, today
 from controlplane.promql.exported import ROLE_DOLLARS
 from controlplane.promql.expr import Match, Matchers, aggregate, call, either, quote, relabel, select, without
-from controlplane.promql.metric import COUNTERS, HISTOGRAMS, QUANTILES, RATES, Fold, Kind, Metric, Signal, Source
+from controlplane.promql.metric import COUNTERS, HISTOGRAMS, QUANTILES, RATES, Fold, Metric, Signal, Source
 
 SHORT = timedelta(minutes=1)
 """Window of token, request and preemption rates."""
@@ -99,13 +100,13 @@ def total(
     Bucket rates keep ``le``, so the answer can be fed to ``histogram_quantile`` or to our own quantile.
     """
     keep = (*by, "le") if signal in HISTOGRAMS else tuple(by)
-    return either([aggregate("sum", rows(signal, matchers, engine, window), keep) for engine in engines])
+    return either([aggregate("sum", rows(signal, matchers, today(engine), window), keep) for engine in engines])
 
 
 def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] = ()) -> str:
     """How many replicas have engine metrics right now."""
     counted = [
-        aggregate("count", aggregate("group", rows(Signal.RUNNING, matchers, e, None), _replica(e, by)), by)
+        aggregate("count", aggregate("group", rows(Signal.RUNNING, matchers, today(e), None), _replica(e, by)), by)
         for e in engines
     ]
     return either(counted)
@@ -122,49 +123,34 @@ def devices(signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Seq
         fields.append(row if metric.scale == 1 else f"{row} * {metric.scale:.15g}")
     device = aggregate("max", either(fields), ("namespace", "pod", "UUID", "GPU_I_ID"))
     pods = (*(Match(*pair) for pair in matchers), Match("pod", "", "!="))
-    running = [rows(Signal.RUNNING, pods, engine, None) for engine in engines]
+    running = [rows(Signal.RUNNING, pods, today(engine), None) for engine in engines]
     held = either([aggregate("group", row, _unique("namespace", "pod", *by)) for row in running])
     return f"{device} * on (namespace, pod) group_left ({', '.join(b for b in by if b != 'namespace')}) {held}"
 
 
 def wire_name(metric: Metric, engine: Engine) -> str:
     """The name under which Prometheus holds a metric of ``engine``."""
-    return wire_spellings(metric, engine)[0]
-
-
-def wire_spellings(metric: Metric, engine: Engine) -> tuple[str, ...]:
-    """Every name under which Prometheus may hold it: until vLLM 0.11 Ray kept the colon."""
-    names: tuple[str, ...] = (metric.name,)
-    if engine is Engine.RAY_SERVE:
-        names = (f"ray_{metric.name.replace(':', '_')}", f"ray_{metric.name}")
-    return tuple(f"{name}_bucket" for name in names) if metric.kind is Kind.HISTOGRAM else names
+    return today(engine).names(metric)[0]
 
 
 def source_of(engine: Engine) -> Source:
-    """Whose metrics an engine shows; under Ray they are vLLM's."""
-    return Source.SGLANG if engine is Engine.SGLANG else Source.VLLM
+    """Whose metrics an engine shows; under Ray they are vLLM's, unless somebody runs SGLang there."""
+    return today(engine).source
 
 
-def rows(
-    signal: Signal, matchers: Matchers, engine: Engine, window: timedelta | None, *, old_spellings: bool = False
-) -> str:
+def rows(signal: Signal, matchers: Matchers, dialect: Dialect, window: timedelta | None) -> str:
     """Rows that may be summed: one per data-parallel rank and label that splits a count."""
     if (signal in COUNTERS or signal in HISTOGRAMS) and window is None:
         raise ValueError(f"{signal} only means something over a window")
-    spelled = wire_spellings if old_spellings else _now_spelled
-    chosen = metrics(source_of(engine), signal)
-    named = [(metric, [_row(metric, n, matchers, window) for n in spelled(metric, engine)]) for metric in chosen]
+    chosen = metrics(dialect.source, signal)
+    named = [(m, [_row(m, name, matchers, window, dialect) for name in dialect.names(m)]) for m in chosen]
     added = [text for metric, texts in named if metric.adds for text in texts]
     mains = [metric for metric in chosen if not metric.adds]
-    held = either(_comparable([text for metric, texts in named if not metric.adds for text in texts], mains))
+    held = either(_comparable([text for metric, texts in named if not metric.adds for text in texts], mains, dialect))
     return either([_marked(held, "main"), *added]) if added else held
 
 
-def _now_spelled(metric: Metric, engine: Engine) -> tuple[str, ...]:
-    return (wire_name(metric, engine),)
-
-
-def _comparable(rows: Sequence[str], chosen: Sequence[Metric]) -> list[str]:
+def _comparable(rows: Sequence[str], chosen: Sequence[Metric], dialect: Dialect) -> list[str]:
     """Alternatives with the same labels, so that ``or`` takes one of them per pod and never both.
 
     SGLang's ``realtime_tokens_total`` and ``prompt_tokens_total`` count the same tokens under different labels.
@@ -172,10 +158,10 @@ def _comparable(rows: Sequence[str], chosen: Sequence[Metric]) -> list[str]:
     if len({frozenset(metric.labels) for metric in chosen}) < 2:
         return list(rows)
     own = sorted({name for metric in chosen for name in metric.labels} - {"model_name"})
-    return [without("sum", row, own) for row in rows]
+    return [without("sum", row, (*own, *dialect.processes, *dialect.replicas)) for row in rows]
 
 
-def _row(metric: Metric, name: str, matchers: Matchers, window: timedelta | None) -> str:
+def _row(metric: Metric, name: str, matchers: Matchers, window: timedelta | None, dialect: Dialect) -> str:
     where = []
     if metric.only is not None:
         label, values = metric.only
@@ -189,7 +175,7 @@ def _row(metric: Metric, name: str, matchers: Matchers, window: timedelta | None
         row = call("rate", row)
     if metric.adds:
         row = _marked(row, metric.stem)
-    return without("max", row, RANKS) if ranked and metric.fold is Fold.SUM else row
+    return without("max", row, (*RANKS, *dialect.processes)) if ranked and metric.fold is Fold.SUM else row
 
 
 def _marked(expression: str, queue: str) -> str:
@@ -198,7 +184,7 @@ def _marked(expression: str, queue: str) -> str:
 
 
 def _fullest(matchers: Labels, engine: Engine, by: Sequence[str]) -> str:
-    return aggregate("max", rows(Signal.KV_USAGE, matchers, engine, None), _replica(engine, by))
+    return aggregate("max", rows(Signal.KV_USAGE, matchers, today(engine), None), _replica(engine, by))
 
 
 def _replica(engine: Engine, by: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from controlplane.settings.part import Part
-from controlplane.settings.values import Choice, Number, refuse
+from controlplane.settings.values import Choice, Flag, Number, refuse
 
 LARGE_FLEET = 500
 """Replicas above which ``auto`` keeps no histograms per pod."""
@@ -58,6 +58,12 @@ class Rules(Part):
     pod_buckets: Annotated[PodBuckets, Choice(PodBuckets)] = PodBuckets.AUTO
     """Latency histograms per pod, besides those per role: ``auto`` records them up to 500 replicas in all (the sum of
     ``replicas.max``). They are most of the recorded series, and only needed to look at one pod."""
+
+    rewritten_names: Annotated[bool, Flag()] = False
+    """Also read ``vllm_x`` for ``vllm:x`` and ``sglang_x`` for ``sglang:x``: some pipelines between engine and
+    Prometheus replace the colon. A pod that is there under both names counts once, by its own. Off by default, since
+    every rule of pods then asks for two names; ``controlplane doctor`` says when it is needed. Ray's names are always
+    read."""
 
     def keeps_pod_buckets(self, replicas: int) -> bool:
         """Whether a fleet of at most so many replicas gets histograms per pod."""

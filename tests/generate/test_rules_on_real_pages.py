@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.generate.rules.fleets import IN_KUBERNETES
+from tests.generate.rules.fleets import IN_KUBERNETES, REWRITTEN
 from tests.generate.rules.scenario import Samples, Scenario, judge
 
 DATA = Path(__file__).parents[1]
@@ -101,6 +101,8 @@ def truth(first: Page, second: Page, runtime: str) -> dict[str, Samples]:
     [
         pytest.param(NEW, "vllm:", without(set()), id="0.32.0"),
         pytest.param(NEW, "ray_vllm_", without(set()), id="0.32.0 under Ray"),
+        pytest.param(NEW, "vllm_", without(set()), id="0.32.0 behind a pipeline that replaces colons"),
+        pytest.param(OLD, "vllm_", without(set()), id="0.10.2 behind one"),
         pytest.param(TWO_ENGINES, "vllm:", without(set()), id="0.32.0 with two engines"),
         pytest.param(OLD, "vllm:", without(set()), id="0.10.2, which shows old and new names"),
         pytest.param(OLD, "vllm:", without(GONE), id="0.10.2 as if only the new names were there"),
@@ -114,7 +116,8 @@ def test_a_real_page_is_recorded_as_it_is(
     expect = truth(first, second, "ray-serve" if prefix.startswith("ray") else "vllm")
     busy = [name for name, samples in expect.items() if any(samples.values())]
     assert len(busy) > 8, f"a page on which nothing happens shows nothing: {busy}"
-    scenario = Scenario(name="real", fleet=IN_KUBERNETES, series=dict(series(first, second, prefix)), expect=expect)
+    fleet = REWRITTEN if prefix == "vllm_" else IN_KUBERNETES
+    scenario = Scenario(name="real", fleet=fleet, series=dict(series(first, second, prefix)), expect=expect)
     said = judge(promtool_binary, tmp_path, [scenario])
     assert not said, said
 

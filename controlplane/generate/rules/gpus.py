@@ -6,7 +6,7 @@ write 0 there), so it is only asked about whole GPUs, and only where the better 
 
 from collections.abc import Iterator
 
-from controlplane.generate.rules.moved import device
+from controlplane.generate.rules.moved import board, device
 from controlplane.generate.rules.rule import WINDOW, Group, Record
 from controlplane.promql.catalogue import metrics
 from controlplane.promql.expr import Match, aggregate, call, either, select
@@ -67,16 +67,17 @@ def _rules() -> Iterator[Record]:
 
 def _most(signal: Signal, by: tuple[str, ...]) -> str:
     """The largest row per device, in the base unit; of an old and a new name the first that a device has."""
-    return either([aggregate("max", _scaled(metric), by) for metric in metrics(Source.DCGM, signal)])
+    return either([aggregate("max", _scaled(metric, by), by) for metric in metrics(Source.DCGM, signal)])
 
 
-def _scaled(metric: Metric) -> str:
+def _scaled(metric: Metric, by: tuple[str, ...]) -> str:
     row = _row(metric)
     if metric.kind is Kind.COUNTER:
         row = call("rate", select(metric.name, window=WINDOW))
     if _util(metric) and metric.scale == 1:
         row = f"({row} > 1.5) / 100 or {row}"  # DCGM 4.6 gives this name to percent
-    return device(f"({row})") + ("" if metric.scale == 1 else f" * {metric.scale:.15g}")
+    named = device(f"({row})") if "pod" in by else board(f"({row})")
+    return named + ("" if metric.scale == 1 else f" * {metric.scale:.15g}")
 
 
 def _row(metric: Metric) -> str:

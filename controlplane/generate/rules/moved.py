@@ -45,4 +45,9 @@ def device(row: str) -> str:
             row = call("label_replace", row, quote(name), quote(""), quote(mark), quote(_EXPORTER))
     for name in ("namespace", "pod"):
         row = relabel(row, name, f"exported_{name}")
+    return board(row)
+
+
+def board(row: str) -> str:
+    """The same with the name of its node only: what is true of a whole GPU, whoever holds it."""
     return relabel(relabel(row, "node", "Hostname"), "node", "hostname")

@@ -4,16 +4,17 @@ Renamed metrics are the main reason why LLM dashboards break. These rules are th
 engines' own names, taken from the metric catalogue; everything after them uses the recorded names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from controlplane.generate.rules.rule import WINDOW, Group, Record, labelled
 from controlplane.model.role import Engine
 from controlplane.promql.catalogue import metrics
+from controlplane.promql.dialects import Dialect, dialects
 from controlplane.promql.expr import aggregate, call, either, quote, relabel, select
 from controlplane.promql.metric import Signal
-from controlplane.promql.queries import rows, source_of, wire_spellings
+from controlplane.promql.queries import rows
 from controlplane.promql.recorded import LATENCIES, POD_MODEL
 from controlplane.settings.schema import Settings
 
@@ -42,6 +43,8 @@ class Pods:
     engine: Engine
     outside: bool
     """Some live outside Kubernetes: their address stands in for the pod they do not have."""
+    rewritten: bool
+    """Something between them and Prometheus may have rewritten their names."""
 
     def group(self, *, buckets: bool) -> Group:
         """All rules of the engine; without ``buckets`` its histograms are left to the rules of roles."""
@@ -52,27 +55,33 @@ class Pods:
         """On every series: bucket edges differ between engines."""
         return {"runtime": self.engine.value}
 
-    def named(self, signal: Signal, window: timedelta | None = None) -> str:
-        """Rows of a signal with our labels, in every spelling there is of its name."""
-        return self._ours(rows(signal, (), self.engine, window, old_spellings=True))
+    def buckets(self, signal: Signal) -> str:
+        """A histogram's rows with our labels, to be summed by roles: per pod only where names may be there twice."""
+        several = self._told("sum", _rows(signal, WINDOW), "le")
+        return f"({several})" if len(self._dialects) > 1 else self._ours(rows(signal, (), self._dialects[0], WINDOW))
 
     def _rules(self, *, buckets: bool) -> Iterator[Record]:
         for name, signal in GAUGES:
-            yield self._record(name, "sum", self.named(signal))
-        names = (
-            select(name)
-            for metric in metrics(source_of(self.engine), Signal.KV_USAGE)
-            for name in wire_spellings(metric, self.engine)
-        )
-        yield self._record(KV_USAGE, "max", self._ours(either(tuple(names))))
+            yield self._record(name, self._told("sum", _rows(signal)))
+        yield self._record(KV_USAGE, self._told("max", _fullest))
         for name, signal in RATES:
-            yield self._record(name, "sum", self.named(signal, WINDOW))
-        yield self._record(FINISHED, "sum", self._ours(self._finished()), "reason")
+            yield self._record(name, self._told("sum", _rows(signal, WINDOW)))
+        yield self._record(FINISHED, self._told("sum", _finished, "reason"))
         for stem, signal in HISTOGRAMS.items() if buckets else ():
-            yield self._record(f"llm_pod:{stem}_seconds_bucket:rate5m", "sum", self.named(signal, WINDOW), "le")
+            told = self._told("sum", _rows(signal, WINDOW), "le")
+            yield self._record(f"llm_pod:{stem}_seconds_bucket:rate5m", told)
 
-    def _record(self, name: str, operator: str, expression: str, *also: str) -> Record:
-        return Record(name=name, expr=aggregate(operator, expression, (*POD_MODEL, *also)), labels=self.labels)
+    def _record(self, name: str, expression: str) -> Record:
+        return Record(name=name, expr=expression, labels=self.labels)
+
+    @property
+    def _dialects(self) -> tuple[Dialect, ...]:
+        return dialects(self.engine, rewritten=self.rewritten)
+
+    def _told(self, operator: str, of: Callable[[Dialect], str], *also: str) -> str:
+        """Per pod and model what the first dialect says that it speaks: under two names nothing counts twice."""
+        by = (*POD_MODEL, *also)
+        return " or ".join(aggregate(operator, self._ours(of(dialect)), by) for dialect in self._dialects)
 
     def _ours(self, expression: str) -> str:
         expression = relabel(expression, "model", "model_name")
@@ -81,14 +90,25 @@ class Pods:
         address = call("label_join", expression, quote("address"), quote("/"), quote("pod"), quote("instance"))
         return call("label_replace", address, quote("pod"), quote("$1"), quote("address"), quote("/(.+)"))
 
-    def _finished(self) -> str:
-        """By reason; SGLang counts those that were aborted apart."""
-        done = rows(Signal.REQUESTS, (), self.engine, WINDOW, old_spellings=True)
-        apart = metrics(source_of(self.engine), Signal.ABORTED)
-        if not apart:
-            return relabel(done, "reason", "finished_reason")
-        aborted = either([call("rate", select(metric.name, window=WINDOW)) for metric in apart])
-        return f"({labelled(done, reason='finished')} or {labelled(aborted, reason='abort')})"
+
+def _rows(signal: Signal, window: timedelta | None = None) -> Callable[[Dialect], str]:
+    return lambda dialect: rows(signal, (), dialect, window)
+
+
+def _fullest(dialect: Dialect) -> str:
+    """Rows of the KV cache, of every rank."""
+    names = [select(name) for metric in metrics(dialect.source, Signal.KV_USAGE) for name in dialect.names(metric)]
+    return either(names)
+
+
+def _finished(dialect: Dialect) -> str:
+    """By reason; SGLang counts those that were aborted apart."""
+    done = rows(Signal.REQUESTS, (), dialect, WINDOW)
+    apart = metrics(dialect.source, Signal.ABORTED)
+    if not apart:
+        return relabel(done, "reason", "finished_reason")
+    aborted = either([call("rate", select(n, window=WINDOW)) for metric in apart for n in dialect.names(metric)])
+    return f"({labelled(done, reason='finished')} or {labelled(aborted, reason='abort')})"
 
 
 def pods_of(settings: Settings) -> tuple[Pods, ...]:
@@ -97,6 +117,7 @@ def pods_of(settings: Settings) -> tuple[Pods, ...]:
     return tuple(
         Pods(
             engine=engine,
+            rewritten=settings.rules.rewritten_names,
             outside=any(r.namespace is None for r in settings.roles.values() if r.engine is engine),
         )
         for engine in engines

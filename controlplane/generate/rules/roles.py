@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from controlplane.generate.rules.gpus import ACTIVE, EQUIVALENTS
 from controlplane.generate.rules.info import JOIN, RUNNING, info_rules, per_role
 from controlplane.generate.rules.pods import FINISHED, GAUGES, HISTOGRAMS, KV_USAGE, RATES, pods_of
-from controlplane.generate.rules.rule import WINDOW, Group, Record, labelled, on
+from controlplane.generate.rules.rule import Group, Record, labelled, on
 from controlplane.model.reading import Reading
 from controlplane.promql.expr import aggregate
 from controlplane.promql.recorded import POD, QUANTILES, ROLE_MODEL
@@ -78,7 +78,7 @@ def _latencies(settings: Settings, *, pod_buckets: bool) -> Iterator[Record]:
             yield Record(name=buckets, expr=_joined("sum", f"llm_pod:{stem}_seconds_bucket:rate5m", "runtime", "le"))
         else:
             for pods in pods_of(settings):
-                yield Record(name=buckets, expr=_joined("sum", pods.named(signal, WINDOW), "le"), labels=pods.labels)
+                yield Record(name=buckets, expr=_joined("sum", pods.buckets(signal), "le"), labels=pods.labels)
         for q in QUANTILES:
             expr = f"histogram_quantile({q}, {buckets}) >= 0"  # without traffic it is NaN: then nothing is recorded
             yield Record(name=f"llm_role:{stem}_seconds:quantile5m", expr=expr, labels={"quantile": q})

@@ -68,34 +68,48 @@ class Pod:
             made |= self._buckets(prefix, stems, labels) if shown else {}
         return made
 
-    def sglang(self, *, realtime: bool = True) -> dict[str, str]:
-        """SGLang: two tensor-parallel ranks repeat each of two data-parallel ranks' halves."""
-        served = f'{self.target},model_name="{self.model}",engine_type="unified"'
+    def sglang(
+        self, *, realtime: bool = True, prefix: str = "sglang:", served: str = "", ranked: str = ""
+    ) -> dict[str, str]:
+        """SGLang: two tensor-parallel ranks repeat each of two data-parallel ranks' halves.
+
+        ``served`` and ``ranked``: more labels of what is told of requests, and of the scheduler's ranks; ``{rank}`` is
+        the tensor-parallel one.
+        """
+        both = f'{self.target},model_name="{self.model}",engine_type="unified"'
+        requests = both + served
         made = {
-            f"sglang:prompt_tokens_total{{{served}}}": steady(self.prompt),
-            f"sglang:generation_tokens_total{{{served}}}": steady(self.output),
-            f'sglang:cached_tokens_total{{{served},cache_source="device"}}': steady(self.cached),
-            f"sglang:num_requests_total{{{served}}}": steady(self.finished),
-            f"sglang:num_aborted_requests_total{{{served}}}": steady(self.aborted),
-            **self._buckets("sglang:", SGLANG, served),
+            f"{prefix}prompt_tokens_total{{{requests}}}": steady(self.prompt),
+            f"{prefix}generation_tokens_total{{{requests}}}": steady(self.output),
+            f'{prefix}cached_tokens_total{{{requests},cache_source="device"}}': steady(self.cached),
+            f"{prefix}num_requests_total{{{requests}}}": steady(self.finished),
+            f"{prefix}num_aborted_requests_total{{{requests}}}": steady(self.aborted),
+            **self._buckets(prefix, SGLANG, requests),
         }
         for tensor, data in ((t, d) for t in "01" for d in "01"):
-            ranked = f'{served},tp_rank="{tensor}",pp_rank="0",dp_rank="{data}"'
+            of_rank = f'{both},tp_rank="{tensor}",pp_rank="0",dp_rank="{data}"' + ranked.replace("{rank}", tensor)
             rows = {
-                f'sglang:num_running_reqs{{{ranked},priority=""}}': constant(self.running / 2),
-                f'sglang:num_running_reqs{{{ranked},priority="high"}}': constant(self.running / 2),
-                f'sglang:num_queue_reqs{{{ranked},priority=""}}': constant(self.waiting / 2),
-                f"sglang:token_usage{{{ranked}}}": constant(self.kv),
-                f"sglang:num_retracted_requests_total{{{ranked}}}": steady(self.preempted / 2),
+                f'{prefix}num_running_reqs{{{of_rank},priority=""}}': constant(self.running / 2),
+                f'{prefix}num_running_reqs{{{of_rank},priority="high"}}': constant(self.running / 2),
+                f'{prefix}num_queue_reqs{{{of_rank},priority=""}}': constant(self.waiting / 2),
+                f"{prefix}token_usage{{{of_rank}}}": constant(self.kv),
+                f"{prefix}num_retracted_requests_total{{{of_rank}}}": steady(self.preempted / 2),
             }
             modes = {"prefill_compute": self.prompt - self.cached, "prefill_cache": self.cached, "decode": self.output}
             if realtime:
                 rows |= {
-                    f'sglang:realtime_tokens_total{{{ranked},mode="{mode}"}}': steady(rate / 2)
+                    f'{prefix}realtime_tokens_total{{{of_rank},mode="{mode}"}}': steady(rate / 2)
                     for mode, rate in modes.items()
                 }
             made |= rows
         return made
+
+    def ray_sglang(self, replica: str = "a") -> dict[str, str]:
+        """SGLang inside Ray, since 2.60: requests are told by one process, each rank by another."""
+        of = f',application="llm",deployment="d",replica="{replica}",WorkerId="{replica}-'
+        return self.sglang(
+            prefix="ray_sglang_", served=f'{of}requests",ReplicaId="{replica}"', ranked=f'{of}rank-{{rank}}"'
+        )
 
     def ray(self, *, colon: bool = False) -> dict[str, str]:
         """VLLM inside Ray, as it is spelled since vLLM 0.11, or before."""
@@ -110,8 +124,11 @@ class Pod:
 
     # --- what must be recorded ---------------------------------------------------------------------------------
 
-    def recorded(self, runtime: str, *, blocks: int = 1, cached: bool = True) -> dict[str, Samples]:
-        """Everything recorded of this pod; ``blocks`` is what its prefix counters count in."""
+    def recorded(self, runtime: str, *, blocks: int = 1, cached: bool = True, done: str = "") -> dict[str, Samples]:
+        """Everything recorded of this pod; ``blocks`` is what its prefix counters count in.
+
+        ``done``: what a finished request is called, where it is not what the engine of this runtime calls it.
+        """
         on_pod = f'namespace="{self.namespace}",pod="{self.pod}",model="{self.model}",runtime="{runtime}"'
         values = {
             "requests_running:sum": self.running,
@@ -128,7 +145,7 @@ class Pod:
         made: dict[str, Samples] = {
             f"llm_pod:{name}{whose}": {} if value is None else {on_pod: value} for name, value in values.items()
         }
-        reason = "finished" if runtime == "sglang" else "stop"
+        reason = done or ("finished" if runtime == "sglang" else "stop")
         made[f"llm_pod:requests_finished:rate5m{whose}"] = {
             f'{on_pod},reason="{reason}"': self.finished,
             f'{on_pod},reason="abort"': self.aborted,

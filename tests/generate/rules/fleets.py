@@ -30,7 +30,10 @@ roles:
     gpus: {type: h100-sxm-80gb}
     select: {namespace: llm}
 """
+REWRITTEN = IN_KUBERNETES + "rules: {rewritten_names: true}\n"
+"""Something between engines and Prometheus takes colons for mistakes."""
 LARGE = IN_KUBERNETES + "rules: {pod_buckets: never}\n"
+LARGE_REWRITTEN = IN_KUBERNETES + "rules: {pod_buckets: never, rewritten_names: true}\n"
 OTHER_WEIGHTS = IN_KUBERNETES + "cost: {weights: {prompt: 2, cached: 0.5, output: 8}}\n"
 
 OUTSIDE = """

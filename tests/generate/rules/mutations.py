@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import promql_parser
 
 from tests.generate.rules.scenario import flat, groups_of
+from tests.generate.rules.scenarios_spellings import BOTH, FLAT, FLAT_SGLANG, RAY_SGLANG, TWO_IN_RAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,4 +361,18 @@ MONEY = (
     ),
 )
 
-MUTATIONS = (*ENGINES, *ROLES, *GPUS, *MONEY)
+SPELLINGS = tuple(
+    _mutation(name, f"llm_pod:{record}", was, now, caught_by)
+    for name, record, was, now, caught_by in (
+        ("no SGLang in Ray", "requests_running:sum", "ray_sglang_", "ray_sgl_", RAY_SGLANG),
+        ("ranks in processes of their own add up", "requests_running:sum", ", WorkerId)", ")", RAY_SGLANG),
+        ("requests and ranks add up", "output_tokens:rate5m", ", WorkerId, ReplicaId", "", RAY_SGLANG),
+        ("replicas of one node repeat", "requests_running:sum", ", WorkerId)", ", WorkerId, replica)", TWO_IN_RAY),
+        ("rewritten names are forgotten", "requests_running:sum", "vllm_num", "vllm__num", FLAT),
+        ("rewritten buckets are forgotten", "ttft_seconds_bucket:rate5m", "vllm_time", "vllm__time", FLAT),
+        ("the other engine's are forgotten", "kv_cache_usage:max", "sglang_token", "sglang__token", FLAT_SGLANG),
+        ("two spellings count twice", "output_tokens:rate5m", "or sum by", "+ sum by", BOTH),
+        ("only pods that are rewritten", "output_tokens:rate5m", "or sum by", "unless sum by", BOTH),
+    )
+)
+MUTATIONS = (*ENGINES, *SPELLINGS, *ROLES, *GPUS, *MONEY)
