@@ -191,11 +191,11 @@ def _keda(settings: Settings) -> Row:
                 queries=(
                     Query(
                         expr=by(f"{who} metric", "max", foreign(keda.VALUE.name, *ours_only)),
-                        legend="{{scaledObject}} {{metric}}",
+                        legend="{{namespace}}/{{scaledObject}} {{metric}}",
                     ),
                     Query(
-                        expr=by("scaledObject metric_name", "max", named),
-                        legend="{{scaledObject}} {{metric_name}} target",
+                        expr=by("namespace scaledObject metric_name", "max", named),
+                        legend="{{namespace}}/{{scaledObject}} {{metric_name}} target",
                         promise=True,
                     ),
                 ),
@@ -209,7 +209,7 @@ def _keda(settings: Settings) -> Row:
                 queries=(
                     Query(
                         expr=by(who, "sum", f"rate({foreign(keda.ERRORS.name, *ours_only, window=RATE)})"),
-                        legend="{{scaledObject}}",
+                        legend="{{namespace}}/{{scaledObject}}",
                     ),
                 ),
                 quiet=NO_KEDA,

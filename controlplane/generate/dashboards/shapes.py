@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controlplane.generate.dashboards.panel import NO_TRAFFIC, Kind, Link, Panel, Query, State, Step
+from controlplane.generate.dashboards.panel import NO_TRAFFIC, Key, Kind, Link, Panel, Query, State, Step
 
 JSON = dict[str, Any]
 GREEN, RED = "green", "red"
@@ -18,6 +18,8 @@ NEUTRAL = (Step("text"),)
 _NOT_A_NUMBER = {"type": "special", "options": {"match": "nan", "result": {"index": 0, "text": NO_TRAFFIC}}}
 _LEGEND = {"calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": True}
 _NOW = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+_EMPTY = {"noValue": ""}
+"""Of a table's cells: what the panel says without data would stand in each empty one."""
 _UNHIDDEN = {"legend": False, "tooltip": False, "viz": False}
 
 
@@ -129,7 +131,7 @@ def _table(panel: Panel) -> Shape:
     if len(panel.queries) == 1:
         values = {"Value": panel.queries[0].legend}  # Grafana numbers them only when there are several
     order = {name: i for i, name in enumerate([*names, *values])}
-    columns = [_override("byName", key.title, {"links": _links(key.links)}) for key in panel.keys if key.links]
+    columns = [_override("byName", key.title, _name(key)) for key in panel.keys]
     columns += [_override("byName", query.legend, _column(query)) for query in panel.queries]
     return Shape(
         {
@@ -157,8 +159,13 @@ def _table(panel: Panel) -> Shape:
     )
 
 
+def _name(key: Key) -> JSON:
+    """A name is a text: left to the panel's unit, a role called 2024 would be 2.02 K."""
+    return {"unit": "string", **_EMPTY, **({"links": _links(key.links)} if key.links else {})}
+
+
 def _column(query: Query) -> JSON:
-    found: JSON = {"unit": query.unit or "short"}
+    found: JSON = {"unit": query.unit or "short", **_EMPTY}
     if query.decimals is not None:
         found["decimals"] = query.decimals
     if query.states:

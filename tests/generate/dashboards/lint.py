@@ -137,6 +137,11 @@ def _units(board: Board) -> Iterator[str]:
             renamed = panel["transformations"][-1]["options"]["renameByName"]
             values = [name for held, name in renamed.items() if held.startswith("Value")]
             said += [(f"{panel['title']}, {name}", by_name.get(name, {}).get("unit")) for name in values]
+            for name in renamed.values():
+                if by_name.get(name, {}).get("noValue") != "":
+                    yield f"{panel['title']}, {name}: an empty cell says {defaults.get('noValue')!r}"
+                if name not in values and by_name.get(name, {}).get("unit") != "string":
+                    yield f"{panel['title']}, {name}: a name of digits is shown as a number"
         for where, unit in said:
             if (unit not in UNITS and not UNIT_FORM.fullmatch(unit or "")) or ": " in (unit or ""):
                 yield f"{where}: {unit!r} is no unit of Grafana"

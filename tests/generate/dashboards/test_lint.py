@@ -77,9 +77,12 @@ def same_title(board: Board) -> None:
     board["panels"][1]["title"] = board["panels"][2]["title"]
 
 
-def column_without_unit(board: Board) -> None:
-    for override in table(board)["fieldConfig"]["overrides"]:
-        override["properties"] = [p for p in override["properties"] if p["id"] != "unit"]
+def cells_without(key: str) -> Callable[[Board], None]:
+    def plant(board: Board) -> None:
+        for override in table(board)["fieldConfig"]["overrides"]:
+            override["properties"] = [p for p in override["properties"] if p["id"] != key]
+
+    return plant
 
 
 def own_source(board: Board) -> None:
@@ -112,7 +115,9 @@ PLANTED = [
     ("breaks the link", links_to("/d/llm-role?${datasource:queryparam}&var-role=${__field.labels.role}")),
     ("forgets the chosen cluster", links_to("/d/llm-role?${datasource:queryparam}&${namespace:queryparam}")),
     ("no unit of Grafana", dropped("unit")),
-    ("no unit of Grafana", column_without_unit),
+    ("no unit of Grafana", cells_without("unit")),
+    ("an empty cell says", cells_without("noValue")),
+    ("a name of digits", cells_without("unit")),
     ("without data", dropped("noValue")),
     ("shows NaN", dropped("mappings")),
     ("chosen source", own_source),
