@@ -16,10 +16,10 @@ from controlplane.decide.guardrails.own_bounds import OwnBounds
 from controlplane.decide.guardrails.patchable import Patchable
 from controlplane.decide.guardrails.steady import Steady
 from controlplane.decide.guardrails.step_limit import StepLimit
-from controlplane.model.cycle import Stop
+from controlplane.model.cycle import Recollection, Stop
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
-from controlplane.model.recommendation import Kind, Recommendation, State
+from controlplane.model.recommendation import Approval, Kind, Recommendation, State
 from controlplane.model.role import Bounds, Mode, ReplicaState
 from controlplane.recommend.patches import in_words, no_patch
 from tests.builders import (
@@ -77,6 +77,54 @@ def test_an_approval_without_a_date_counts_as_old():
     undated = replace(a_record(state=State.APPROVED), decided=None)
     check = FreshApproval().check(a_case(past=a_recollection(undated)))
     assert not check.passed and check.answerable
+
+
+def half(ago: int = 1) -> Approval:
+    return Approval(by="anna", at=NOON - ago * MINUTES)
+
+
+def approved_by(first: Approval | None, by: str = "bob"):
+    return a_recollection(replace(a_record(state=State.APPROVED, by=by), first=first))
+
+
+def test_two_people_are_two_and_their_names_stand_in_the_decision():
+    case = a_case(past=approved_by(half()))
+    check = FreshApproval(people=2).check(case)
+    assert (check.passed, check.said, case.approved_by) == (True, "approved by anna and bob", "anna and bob")
+
+
+@pytest.mark.parametrize("past", [approved_by(None), approved_by(half(), by="anna")], ids=["one", "one twice"])
+def test_one_person_is_not_two_and_no_approval_answers_that(past: Recollection):
+    check = FreshApproval(people=2).check(a_case(past=past))
+    assert (check.passed, check.answerable, check.number) == (False, False, "1 of 2")
+    assert FreshApproval().check(a_case(past=past)).passed
+
+
+def test_two_approvals_are_as_old_as_the_older_one():
+    case = a_case(past=approved_by(half(ago=16)))
+    check = FreshApproval(people=2).check(case)
+    assert (check.passed, case.approved_by) == (False, None)
+    assert check.said == "approved 16 min ago, good for 15 min"
+
+
+@pytest.mark.parametrize(
+    ("people", "ago", "said"),
+    [
+        (2, 1, "approved by anna, one more person is needed"),
+        (2, 16, "no approval to grow old"),
+        (1, 1, "no approval to grow old"),
+    ],
+)
+def test_a_half_approval_is_told_and_stops_nothing_that_needs_none(people: int, ago: int, said: str):
+    waiting = a_recollection(replace(a_record(), first=half(ago)))
+    check = FreshApproval(people=people).check(a_case(past=waiting))
+    assert (check.passed, check.said) == (True, said)
+
+
+@pytest.mark.parametrize("people", [0, 3, -1])
+def test_nobody_and_three_people_cannot_be_asked_for(people: int):
+    with pytest.raises(ValueError, match="people is 1 or 2"):
+        FreshApproval(people=people)
 
 
 def test_advice_is_never_written():

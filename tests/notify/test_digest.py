@@ -80,8 +80,8 @@ def test_news_about_a_change_is_not_swallowed_by_a_storm() -> None:
     assert [b.group for b in planned([*waiting, Waiting(id=9, note=change)]).bundles] == [STORM, "change:1"]
 
 
-@pytest.mark.parametrize("kind", [NoteKind.STOPPED, NoteKind.RESUMED])
-def test_the_kill_switch_waits_for_nobody(kind: NoteKind) -> None:
+@pytest.mark.parametrize("kind", [NoteKind.STOPPED, NoteKind.RESUMED, NoteKind.HALF_APPROVED])
+def test_the_kill_switch_and_a_first_approval_wait_for_nobody(kind: NoteKind) -> None:
     assert len(planned(waits(note("s", kind=kind)), NOON).bundles) == 1
 
 

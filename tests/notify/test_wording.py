@@ -11,7 +11,7 @@ from controlplane.model.change import ChangeState, OutcomeState
 from controlplane.model.cycle import Stop
 from controlplane.model.finding import Severity
 from controlplane.model.keys import RoleName
-from controlplane.model.recommendation import Kind
+from controlplane.model.recommendation import Approval, Kind
 from controlplane.notify.blocks import fit
 from controlplane.notify.digest import STORM, Bundle
 from controlplane.notify.notes import Composer
@@ -102,6 +102,11 @@ def test_a_finding_and_what_to_do_about_it_are_one_message_with_link_and_money()
         pytest.param(News(at=NOON, outcomes=(a_change_record(outcome=OutcomeState.MET),)), "It helped", id="met"),
         pytest.param(
             News(at=NOON, proposed=(a_record(a_recommendation(kind=Kind.UNDO)),)), "Take it back", id="undo proposed"
+        ),
+        pytest.param(
+            News(at=NOON, half_approved=(replace(a_record(), first=Approval(by="anna", at=NOON)),)),
+            "Approved by anna, one more person is needed: Run at least 3 replicas of planner",
+            id="approved by the first of two",
         ),
         pytest.param(
             News(at=NOON, opened=(a_finding_record(a_finding("blind-spot", summary="no page answers")),)),
