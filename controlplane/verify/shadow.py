@@ -18,13 +18,13 @@ it answered has stayed open since. One that was carried out in the end is not he
 an undo, which answers a change. A dry run and a change that was refused carried nothing out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.model.change import WITHOUT_EFFECT, ChangeRecord, ChangeState
 from controlplane.model.finding import FindingRecord
-from controlplane.model.keys import FindingId
+from controlplane.model.keys import FindingId, RecommendationId
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Kind, RecommendationRecord, State
 from controlplane.model.shadow import STRETCH, Shadow, Shadowed, Witness, Word, due, stretch
@@ -38,10 +38,43 @@ _Said = tuple[Word, str]
 
 def judge(seen: Witness, now: datetime) -> Shadow:
     """The word for each proposal that was not carried out, the newest first."""
-    changes = [c for c in seen.changes if c.state not in NOTHING_CHANGED]
-    shadowed = [_shadowed(e, seen, changes, now) for e in _episodes(seen) if not _carried_out(e, changes)]
+    past = _Past.of(seen, now)
+    shadowed = [_shadowed(e, past) for e in _episodes(seen.proposals, past) if not _carried_out(e, past)]
     shadowed.sort(key=lambda s: (s.opened, s.recommendation.id), reverse=True)
     return Shadow(role=seen.role, since=seen.since, until=seen.until, proposals=tuple(shadowed), cut=seen.cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """What was witnessed, sorted for asking."""
+
+    now: datetime
+    changes: tuple[ChangeRecord, ...]
+    """Ours that carried something out."""
+    carried_out: Mapping[RecommendationId, tuple[datetime, ...]]
+    """When what was recommended was carried out."""
+    lives: Mapping[FindingId, tuple[FindingRecord, ...]]
+    course: Course
+    looks: Mapping[datetime, frozenset[Reading]]
+
+    @classmethod
+    def of(cls, seen: Witness, now: datetime) -> "_Past":
+        changes = tuple(c for c in seen.changes if c.state not in NOTHING_CHANGED)
+        done: dict[RecommendationId, tuple[datetime, ...]] = {}
+        for c in changes:
+            id_ = c.change.recommendation.id
+            done[id_] = (*done.get(id_, ()), c.change.at)
+        lives: dict[FindingId, list[FindingRecord]] = {}
+        for f in seen.findings:
+            lives.setdefault(f.finding.id, []).append(f)
+        return cls(
+            now=now,
+            changes=changes,
+            carried_out=done,
+            lives={id_: tuple(records) for id_, records in lives.items()},
+            course=Course(seen.bounds),
+            looks=seen.looks,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,43 +100,41 @@ class _Episode:
         return not over and record.opened <= self.records[-1].seen
 
 
-def _episodes(seen: Witness) -> Iterator[_Episode]:
-    by_id: dict[str, list[RecommendationRecord]] = {}
-    for record in sorted(seen.proposals, key=lambda r: (r.opened, r.number)):
+def _episodes(proposals: Iterable[RecommendationRecord], past: _Past) -> Iterator[_Episode]:
+    by_id: dict[RecommendationId, list[RecommendationRecord]] = {}
+    for record in sorted(proposals, key=lambda r: (r.opened, r.number)):
         if record.recommendation.kind is not Kind.UNDO:
             by_id.setdefault(record.recommendation.id, []).append(record)
     for records in by_id.values():
         begins = [0]
         for i, record in enumerate(records):
             first = records[begins[-1]]
-            if record.opened >= due(first) and not _lasted(first, record.opened, seen.findings):
+            if record.opened >= due(first) and not _lasted(first, record.opened, past):
                 begins.append(i)
         for begin, end in zip(begins, [*begins[1:], len(records)], strict=True):
             until = records[end].opened if end < len(records) else None
             yield _Episode(records=tuple(records[begin:end]), until=until)
 
 
-def _lasted(first: RecommendationRecord, until: datetime, findings: Sequence[FindingRecord]) -> bool:
+def _lasted(first: RecommendationRecord, until: datetime, past: _Past) -> bool:
     """Whether something it answered has stayed open from its first proposal to ``until``."""
     return any(
-        f.finding.id in first.recommendation.findings and f.opened <= first.opened and _open_at(f, until)
-        for f in findings
+        f.opened <= first.opened and _open_at(f, until)
+        for id_ in first.recommendation.findings
+        for f in past.lives.get(id_, ())
     )
 
 
-def _carried_out(episode: _Episode, changes: Sequence[ChangeRecord]) -> bool:
-    id_, begin, end = episode.first.recommendation.id, episode.first.opened, episode.until
-    return any(
-        c.change.recommendation.id == id_ and begin <= c.change.at and (end is None or c.change.at < end)
-        for c in changes
-    )
+def _carried_out(episode: _Episode, past: _Past) -> bool:
+    done = past.carried_out.get(episode.first.recommendation.id, ())
+    return any(episode.first.opened <= at and (episode.until is None or at < episode.until) for at in done)
 
 
-def _shadowed(episode: _Episode, seen: Witness, changes: Sequence[ChangeRecord], now: datetime) -> Shadowed:
+def _shadowed(episode: _Episode, past: _Past) -> Shadowed:
     first, last = episode.first, episode.records[-1]
     dismissed = next((r for r in reversed(episode.records) if r.state is State.DISMISSED), None)
     reason = "nothing was changed" if last.state is State.APPLIED else last.reason
-    word, said = _word(episode, seen, changes, now)
+    word, said = _word(episode, past)
     return Shadowed(
         recommendation=first.recommendation,
         number=last.number,
@@ -118,19 +149,19 @@ def _shadowed(episode: _Episode, seen: Witness, changes: Sequence[ChangeRecord],
     )
 
 
-def _word(episode: _Episode, seen: Witness, changes: Sequence[ChangeRecord], now: datetime) -> _Said:
+def _word(episode: _Episode, past: _Past) -> _Said:
     begin, end = episode.first.opened, due(episode.first)
-    goal, course = Goal(episode.first.recommendation.patch), Course(seen.bounds)
-    reached = course.reached(goal, begin, min(end, now))
-    if reached is not None and not goal.asked_for_by(changes, reached):
+    goal = Goal(episode.first.recommendation.patch)
+    reached = past.course.reached(goal, begin, min(end, past.now))
+    if reached is not None and not goal.asked_for_by(past.changes, reached):
         return Word.SOMEBODY_DID, f"{goal.words(reached.bounds)} at {_time(reached.since)}, and it was not us"
-    ours = next((c for c in changes if _at_work(c, begin, end)), None)
+    ours = next((c for c in past.changes if _at_work(c, begin, end)), None)
     if ours is not None or reached is not None:
         what = f"“{ours.change.recommendation.title}” at {_time(ours.change.at)}" if ours else "by an earlier change"
         return Word.NOT_KNOWN, f"we changed this role ourselves: {what}"
-    if now < end:
+    if past.now < end:
         return Word.NOT_KNOWN, f"too early: it would have helped by {_time(end)}"
-    return _by_findings(episode, seen, end, now) or _by_bounds(goal, course, begin, end)
+    return _by_findings(episode, past, end) or _by_bounds(goal, past.course, begin, end)
 
 
 def _at_work(record: ChangeRecord, begin: datetime, end: datetime) -> bool:
@@ -138,12 +169,12 @@ def _at_work(record: ChangeRecord, begin: datetime, end: datetime) -> bool:
     return record.change.at <= end and record.change.at + record.change.expectation.within > begin
 
 
-def _by_findings(episode: _Episode, seen: Witness, end: datetime, now: datetime) -> _Said | None:
+def _by_findings(episode: _Episode, past: _Past, end: datetime) -> _Said | None:
     """What the findings say; ``None`` when all of them are known to have been over."""
-    known = seen.looks.get(stretch(end), frozenset())
+    known = past.looks.get(stretch(end), frozenset())
     doubt: str | None = None
     for id_ in episode.findings:
-        lives = [f for f in seen.findings if f.finding.id == id_]
+        lives = past.lives.get(id_, ())
         cause = next((f for f in lives if episode.answers(f)), None)
         if cause is None:
             doubt = doubt or f"{id_.partition(':')[0]} is not in the ledger any more"
@@ -158,7 +189,7 @@ def _by_findings(episode: _Episode, seen: Witness, end: datetime, now: datetime)
             return Word.NEEDED, f"“{holds.finding.summary}” was {again} at {_time(end)}, when it would have helped"
     if not episode.findings:
         doubt = "it answered no finding"
-    if doubt is not None and now < stretch(end) + STRETCH:
+    if doubt is not None and past.now < stretch(end) + STRETCH:
         return Word.NOT_KNOWN, f"too early: nobody has looked since {_time(end)}"
     return None if doubt is None else (Word.NOT_KNOWN, doubt)
 

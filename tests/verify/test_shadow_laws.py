@@ -62,7 +62,7 @@ def words(shadow: Shadow) -> dict[tuple[str, datetime], Word]:
     return {(p.recommendation.id, p.opened): p.word for p in shadow.proposals}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(witnesses())
 def test_every_proposal_has_one_word_and_the_tally_is_all_of_them(seen: Witness) -> None:
     shadow = judge(seen, LATER)
@@ -75,7 +75,7 @@ def test_every_proposal_has_one_word_and_the_tally_is_all_of_them(seen: Witness)
     assert all(p.said for p in shadow.proposals)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(witnesses(), st.sets(st.sampled_from(range(0, 65, 5))))
 def test_where_nobody_looked_no_word_is_made(seen: Witness, blind: set[int]) -> None:
     less = replace(seen, looks={k: v for k, v in seen.looks.items() if k not in {stretch(at(m)) for m in blind}})
@@ -84,7 +84,7 @@ def test_where_nobody_looked_no_word_is_made(seen: Witness, blind: set[int]) -> 
     assert all(after[k] in (word, Word.NOT_KNOWN) for k, word in before.items())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(witnesses(), TICKS, TICKS)
 def test_bounds_out_of_sight_make_no_hit(seen: Witness, one: float, other: float) -> None:
     less = replace(seen, bounds=_hidden(seen.bounds, at(min(one, other)), at(max(one, other))))
@@ -96,7 +96,7 @@ def test_bounds_out_of_sight_make_no_hit(seen: Witness, one: float, other: float
             assert before[key] is word
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(witnesses(), st.integers(0, 240).map(lambda quarter: quarter / 4))
 def test_a_word_that_was_given_stays(seen: Witness, minutes: float) -> None:
     now = at(minutes)
