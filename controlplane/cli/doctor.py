@@ -198,7 +198,7 @@ def _cluster(args: argparse.Namespace, fleet: Loaded | None, unseen: Unseen) -> 
 
 def _about_server(state: Server, expected: Sequence[loaded.Group], groups: Sequence[loaded.Group]) -> list[Row]:
     alerts = [rule.query for group in groups for rule in group.rules if rule.alerts]
-    rows = [*rules.check(expected, groups), *naming.check(state.answers)]
+    rows = [*rules.check(expected, groups), *naming.check(state.answers, series.needed(expected))]
     rows += scrapes.check(state.configuration, state.targets, state.engines, alerts)
     if state.ever is not None and state.now is not None:
         rows += series.check(expected, {group.name for group in groups}, state.ever, state.now)

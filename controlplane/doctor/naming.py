@@ -9,6 +9,7 @@ from controlplane.doctor.check import Check
 from controlplane.doctor.row import Row
 from controlplane.model.finding import Severity
 from controlplane.promql.catalogue import CATALOGUE, wire_names
+from controlplane.promql.dialects import Form
 from controlplane.promql.expr import Match, aggregate, one_of, quote, select
 from controlplane.promql.metric import Kind, Source
 
@@ -35,7 +36,15 @@ ENGINE_TWICE = Check(
     "autoscaler asks for twice the replicas.",
     fix="Keep one of the two jobs.",
 )
-CHECKS = (OLD_NAMES, MOVED_LABELS, ENGINE_TWICE)
+REWRITTEN = Check(
+    id="engine-names-rewritten",
+    severity=Severity.WARNING,
+    title="an engine's metrics are there under a spelling that our rules do not read",
+    why="Something between the engine and Prometheus replaces the colon of vllm:… or sglang:…; our rules see no such "
+    "engine, so its role has no load, no latency and no cost.",
+    fix="Set rules.rewritten_names in fleet.yaml and generate again, or scrape the engine itself.",
+)
+CHECKS = (OLD_NAMES, MOVED_LABELS, ENGINE_TWICE, REWRITTEN)
 
 _DCGM = tuple(metric.name for metric in CATALOGUE if metric.source is Source.DCGM)
 _WORDS = {Source.VLLM: "vLLM", Source.SGLANG: "SGLang"}
@@ -85,9 +94,10 @@ Answers = Mapping[str, Sequence[Mapping[str, str]]]
 """For each question the labels of the series in its answer."""
 
 
-def check(answers: Answers) -> tuple[Row, ...]:
-    """Rows about names and labels."""
-    return (*_old(_names(answers)), *_moved(answers), *_engines_twice(answers))
+def check(answers: Answers, read: Collection[str] = ()) -> tuple[Row, ...]:
+    """Rows about names and labels; ``read`` are the metrics that our rules ask for."""
+    names = _names(answers)
+    return (*_old(names), *_moved(answers), *_engines_twice(answers), *_rewritten(names, read))
 
 
 def facts(answers: Answers) -> tuple[tuple[str, str], ...]:
@@ -118,6 +128,25 @@ def _old(names: Collection[str]) -> Iterator[Row]:
         if old:
             evidence = tuple(f"{name} = shown up to {_TOLD_BY[name].until}" for name in old)
             yield OLD_NAMES.row(words, f"shows {', '.join(old)}", evidence=evidence, fix="# nothing for our rules")
+
+
+def _rewritten(names: Collection[str], read: Collection[str]) -> Iterator[Row]:
+    """Engines whose own names our rules read, and who are there under the rewritten ones that they do not read."""
+    for source, words in _WORDS.items():
+        unread = {
+            name: metric
+            for name in sorted(names)
+            if (metric := _TOLD_BY[name]).source is source and metric.name in read
+            if name == metric.spellings[Form.FLAT] and name not in read
+        }
+        if unread:
+            first, metric = next(iter(unread.items()))
+            alone = not any(metric.name in names for metric in unread.values())
+            said = f"is there as {first}, which our rules do not read: they ask for {metric.name}"
+            said += "" if alone else "; those that are there under both are counted"
+            evidence = tuple(f"{name} has series" for name in list(unread)[:5])
+            fix = "rules: {rewritten_names: true}  # in fleet.yaml; then controlplane generate"
+            yield REWRITTEN.row(words, said, evidence=evidence, fix=fix, severity=None if alone else Severity.INFO)
 
 
 def _moved(answers: Answers) -> Iterator[Row]:

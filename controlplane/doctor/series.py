@@ -44,6 +44,11 @@ OWNERS: Mapping[Source, tuple[str, str]] = {
     Source.OPENCOST: ("OpenCost", "# optional: prices come from fleet.yaml and our own page"),
 }
 OURSELVES = ("control plane", "# scrape its /metrics: manifests/monitoring/ has its job and monitor")
+RAY = (
+    "Ray Serve LLM",
+    "log_engine_metrics: true  # in the LLMConfig (the default by Ray 2.54), and scrape the metrics port of each node",
+)
+"""Whichever engine is inside."""
 UNKNOWN = ("Prometheus", "# see which exporter it belongs to")
 OPTIONAL = {"OpenCost"}
 """What is only asked for where something better is missing."""
@@ -160,6 +165,8 @@ def _quiet(names: Collection[str]) -> Iterator[Row]:
 def _owner(metric: str) -> tuple[str, str]:
     if metric in _OURS:
         return OURSELVES
+    if metric.startswith("ray_"):
+        return RAY
     stem = next((metric.removesuffix(suffix) for suffix in _SUFFIXES if metric.endswith(suffix)), metric)
     known = KNOWN.get(metric) or KNOWN.get(stem) or KNOWN.get(f"{stem}_bucket")
     return OWNERS.get(known[0].source, UNKNOWN) if known else UNKNOWN

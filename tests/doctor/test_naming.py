@@ -56,3 +56,35 @@ def test_an_engine_under_two_jobs_is_critical_and_told_once() -> None:
 
 def test_series_without_the_label_are_not_taken_for_one_engine() -> None:
     assert naming.check({"twice: pod": ({"pod": ""}, {})}) == ()
+
+
+OWN = frozenset({"vllm:num_requests_running", "vllm:prompt_tokens_total", "sglang:num_running_reqs"})
+
+
+@pytest.mark.parametrize(
+    ("seen", "subject"),
+    [("vllm_num_requests_running", "vLLM"), ("sglang_num_running_reqs", "SGLang")],
+)
+def test_a_spelling_that_our_rules_do_not_read_is_told_with_the_setting_that_reads_it(seen: str, subject: str) -> None:
+    (row,) = naming.check(names(seen), OWN)
+    assert (row.check, row.severity, row.subject) == ("engine-names-rewritten", Severity.WARNING, subject)
+    assert seen in row.said
+    assert row.fix.startswith("rules: {rewritten_names: true}")
+
+
+def test_engines_under_both_spellings_are_only_mentioned_for_those_that_have_one() -> None:
+    (row,) = naming.check(names("vllm_prompt_tokens_total", "vllm:prompt_tokens_total"), OWN)
+    assert (row.check, row.severity) == ("engine-names-rewritten", Severity.INFO)
+
+
+@pytest.mark.parametrize(
+    ("seen", "read"),
+    [
+        pytest.param("vllm_num_requests_running", OWN | {"vllm_num_requests_running"}, id="rules read it"),
+        pytest.param("sglang_num_running_reqs", {"vllm:num_requests_running"}, id="an engine of somebody else's"),
+        pytest.param("ray_vllm_num_requests_running", OWN, id="Ray's own spelling"),
+        pytest.param("vllm_num_requests_running", frozenset(), id="no fleet.yaml was given"),
+    ],
+)
+def test_says_nothing_of_spellings(seen: str, read: frozenset[str]) -> None:
+    assert naming.check(names(seen), read) == ()

@@ -91,3 +91,12 @@ def test_what_every_server_says_of_its_own_targets_belongs_to_the_server() -> No
     expected = loaded.written({"groups": [{"name": "llm", "rules": [alert]}]}, "rules/llm.yaml")
     assert "up" in series.needed(expected)
     assert series.check(expected, {"llm"}, {"a", "up"}, set()) == ()
+
+
+def test_inside_ray_either_engine_will_do() -> None:
+    rule = {"record": KV, "expr": "ray_vllm_kv_cache_usage_perc or ray_sglang_token_usage"}
+    expected = loaded.written({"groups": [{"name": "llm", "rules": [rule]}]}, "rules/llm.yaml")
+    assert series.check(expected, {"llm"}, {"ray_sglang_token_usage"}, {KV}) == ()
+    (row,) = series.check(expected, {"llm"}, set(), set())
+    assert (row.subject, row.severity) == ("Ray Serve LLM", Severity.WARNING)
+    assert "log_engine_metrics" in row.fix

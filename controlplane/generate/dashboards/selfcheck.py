@@ -17,7 +17,10 @@ from controlplane.generate.dashboards.panel import Board, Key, Kind, Panel, Quer
 from controlplane.generate.dashboards.scaling import of_ours, scaled_objects
 from controlplane.promql import exported as ours
 from controlplane.promql import metrics_keda as keda
+from controlplane.promql.catalogue import metrics
+from controlplane.promql.dialects import dialects
 from controlplane.promql.expr import Match, call, quote, select
+from controlplane.promql.metric import Signal
 from controlplane.promql.recorded import LEVELS
 from controlplane.settings.schema import Settings
 
@@ -264,8 +267,18 @@ def _rules() -> Row:
     )
 
 
+def _spelled_otherwise(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Spellings that only some fleets' rules read."""
+    engines = sorted({role.engine for role in settings.roles.values()})
+    for engine in engines:
+        _, *others = dialects(engine, rewritten=settings.rules.rewritten_names)
+        for dialect in others:
+            name = dialect.names(metrics(dialect.source, Signal.RUNNING)[0])[0]
+            yield f"{name.partition('_num_')[0]}_…", name, "load of engines whose names are spelled so"
+
+
 def _needed(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    for who, name, words in NEEDED:
+    for who, name, words in (*NEEDED, *_spelled_otherwise(settings)):
         yield who, foreign(name, labels=()), words
     objects = scaled_objects(settings)
     if objects:
