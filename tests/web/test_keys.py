@@ -5,8 +5,11 @@ import logging
 
 import pytest
 
+from controlplane.errors import RefusedError
 from controlplane.model.person import LOCAL, May, Person
+from controlplane.settings.load import examine
 from controlplane.web.keys import Keys
+from controlplane.wiring import build, keys_of
 
 ANNA = Person(name="anna", may=May.APPROVE, known=True)
 BOB = Person(name="bob", may=May.LOOK, known=True)
@@ -84,3 +87,46 @@ def test_a_token_is_read_anew_each_time():
     token[0] = "new"
     assert changing.whose(bearer("old"), intake=False) is None
     assert changing.whose(bearer("new"), intake=False) == ANNA
+
+
+FLEET = """\
+fleet: agents
+roles: {planner: {model: {name: llama}, targets: ["http://127.0.0.1:1"]}}
+serve: {people: {anna: {token_file: anna, may: administer}, bob: {token_file: bob, may: look}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "anna").write_text("one\n")
+    (tmp_path / "bob").write_text("two\n")
+    return tmp_path
+
+
+def test_each_persons_file_lies_beside_fleet_yaml_and_is_read_anew(folder):
+    found = keys_of(examine(FLEET.encode(), folder=folder).settings)
+    bob = Person(name="bob", may=May.LOOK, known=True)
+    assert found.whose(bearer("two"), intake=False) == bob
+    (folder / "bob").write_text("three\n")
+    assert found.whose(bearer("two"), intake=False) is None
+    assert found.whose(bearer("three"), intake=False) == bob
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
+def test_a_file_that_holds_no_token_lets_nobody_in_and_shuts_out_nobody_else(folder, content):
+    for name in ("anna", "bob"):
+        (folder / name).unlink()
+        if content is not None:
+            (folder / name).write_bytes(content)
+    found = keys_of(examine(FLEET.encode(), folder=folder).settings)
+    assert found.refuse_doubles() is None, "two files without a token are not one token"
+    assert found.whose(bearer(""), intake=False) is None
+    (folder / "anna").write_text("one")
+    assert found.whose(bearer("one"), intake=False) is not None
+
+
+def test_the_service_does_not_start_with_one_token_for_two_people(folder):
+    (folder / "bob").write_text("one")
+    settings = examine(FLEET.encode(), folder=folder).settings
+    with pytest.raises(RefusedError, match=r"serve\.people\.bob and serve\.people\.anna have the same token"):
+        build(settings)
