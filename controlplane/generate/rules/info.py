@@ -21,7 +21,7 @@ RUNNING = "llm_pod:requests_running:sum"
 
 JOIN = f"* {on(POD)} group_left (role, phase) {INFO}"
 """Puts role and phase on series of pods."""
-_TOLD_APART_BY = {"model_name": "model", "namespace": "namespace", "pod": "pod"}
+_TOLD_APART_BY = {"model_name": "model", "cluster": "cluster", "namespace": "namespace", "pod": "pod"}
 """Labels of fleet.yaml's ``select`` that recorded series still carry, and what they are called there."""
 
 

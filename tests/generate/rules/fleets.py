@@ -63,3 +63,14 @@ roles:
     phase: decode
     select: {namespace: llm-decode}
 """
+CLUSTERS = """
+fleet: clusters
+sources: {prometheus: "http://127.0.0.1:9090"}
+roles:
+  here:
+    model: {name: big}
+    select: {namespace: llm, cluster: eu-1}
+  there:
+    model: {name: big}
+    select: {namespace: llm, cluster: us-1}
+"""

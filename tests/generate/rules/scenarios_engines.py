@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.generate.rules.engine_pages import EDGES, LATENCIES, Pod
-from tests.generate.rules.fleets import IN_KUBERNETES, LARGE, OUTSIDE, SPLIT
+from tests.generate.rules.fleets import CLUSTERS, IN_KUBERNETES, LARGE, OUTSIDE, SPLIT
 from tests.generate.rules.scenario import NOTHING, Samples, Scenario, constant
 
 PLANNER = Pod(pod="planner-0", model="big")
@@ -150,6 +150,21 @@ BELONGING = (
                 'role="reader",phase="prefill",kind="prompt"': 60,
                 'role="reader",phase="prefill",kind="cached"': 40,
                 'role="writer",phase="decode",kind="output"': 50,
+            }
+        },
+    ),
+    Scenario(
+        name="the same pod in two clusters is two, and the file may tell them apart by it",
+        fleet=CLUSTERS,
+        series={
+            name.replace("{", f'{{cluster="{cluster}",', 1): values
+            for cluster in ("eu-1", "us-1")
+            for name, values in PLANNER.vllm().items()
+        },
+        expect={
+            "sum by (cluster, role) (llm_role:requests_running:sum)": {
+                'cluster="eu-1",role="here"': 3,
+                'cluster="us-1",role="there"': 3,
             }
         },
     ),
