@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.decide.guardrails.learning import Learning
 from controlplane.model.change import ChangeRecord
 from controlplane.model.cycle import Cycle
 from controlplane.model.decision import Check, Decision, Verdict
@@ -58,6 +59,8 @@ class CheckLine:
     """The sign in a word, for those who cannot see it."""
     said: str
     number: str
+    href: str = ""
+    """Where there is more to see about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +152,7 @@ def page(
         diff=diff(x.patch),
         undo=diff(x.undo),
         facts=_facts(record, cycle, now),
-        checks=tuple(_check(c) for c in sorted(checks, key=lambda c: c.passed)),
+        checks=tuple(_check(c, x.role) for c in sorted(checks, key=lambda c: c.passed)),
         agree=_agree(checks),
         verdict=VERDICTS[decision.verdict] if decision else None,
         verdict_because=decision.because if decision else "",
@@ -171,11 +174,12 @@ def current(record: RecommendationRecord, decisions: Sequence[Decision], cycle: 
     return next(of_tick, decisions[0] if decisions else None)
 
 
-def _check(c: Check) -> CheckLine:
+def _check(c: Check, role: RoleName) -> CheckLine:
     sign, css, words = (
         ("✓", "y", "agrees") if c.passed else ("?", "w", "asks") if c.answerable else ("✗", "x", "objects")
     )
-    return CheckLine(sign=sign, css=css, words=words, said=c.said, number=c.number)
+    href = links.shadow(role) if c.guardrail == Learning.id else ""
+    return CheckLine(sign=sign, css=css, words=words, said=c.said, number=c.number, href=href)
 
 
 def _agree(checks: Sequence[Check]) -> str:

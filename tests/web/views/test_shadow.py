@@ -9,7 +9,17 @@ from controlplane.model.recommendation import State
 from controlplane.model.role import Bounds
 from controlplane.model.shadow import InForce, Shadow, Shadowed, Word, stretch
 from controlplane.web.views.shadow import FIRST, part, sentence
-from tests.builders import NOON, PLANNER, a_cycle, a_finding_record, a_fleet, a_recommendation, a_record
+from tests.builders import (
+    NOON,
+    PLANNER,
+    a_check,
+    a_cycle,
+    a_decision,
+    a_finding_record,
+    a_fleet,
+    a_recommendation,
+    a_record,
+)
 from tests.verify.afterwards import LOOKED
 from tests.web.fakes import FakeLedger, a_desk
 
@@ -108,6 +118,13 @@ def test_the_page_of_a_role_shows_its_shadow(visit, ledger):
     assert f'href="/recommendations/{ledger.records[0].recommendation.id}"' in shown
     assert "&lt;b&gt;Run 3&lt;/b&gt;" in shown and "<b>Run 3</b>" not in shown
     assert "was still so at 1 Jun 12:10 UTC" in shown
+
+
+def test_the_learning_guardrail_leads_to_the_shadow(visit, ledger):
+    check = a_check("learning", passed=False, number="2 d of 7 d")
+    ledger.stored_decisions = [a_decision(ledger.records[0].recommendation, checks=(check, a_check()))]
+    page = visit(a_desk(ledger, now=LATER)).get(f"/recommendations/{ledger.records[0].recommendation.id}").text
+    assert page.count('href="/roles/planner#shadow"') == 1
 
 
 def test_a_refresh_does_not_ask_for_it_again(visit, ledger):
