@@ -10,6 +10,7 @@ from controlplane.model.cycle import Cycle
 from controlplane.model.decision import Check, Decision, Verdict
 from controlplane.model.finding import Evidence, FindingRecord
 from controlplane.model.history import RoleHistory
+from controlplane.model.keys import RoleName
 from controlplane.model.recommendation import Recommendation, RecommendationRecord, State
 from controlplane.model.units import text
 from controlplane.recommend.patches import actionable
