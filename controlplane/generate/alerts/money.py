@@ -47,7 +47,7 @@ def _idle(settings: Settings) -> Iterator[Alert]:
             summary=f"{WHO}: its GPUs were busy {PERCENT} of the last hour",
             description="And nothing waited in it. First: open the recommendation on the control plane's page; it "
             "knows the day's peaks. Fewer replicas, MIG slices, or an API for the rare calls.",
-            dashboard=COST_BOARD,
+            dashboard="llm-role",
         )
     tokens = aggregate("sum", "sum_over_time(llm_model:tokens_delivered:rate5m[30m])", MODEL)
     yield Alert(

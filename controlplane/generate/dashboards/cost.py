@@ -4,11 +4,22 @@ A ratio shown here is a ratio of two sums over the same time, recorded so. Cheap
 latency stands beside the price.
 """
 
-from controlplane.generate.dashboards.asked import ANNOTATIONS, FLEET_VARIABLES, address, asked, by, equal, once, single
+from controlplane.generate.dashboards.asked import (
+    ANNOTATIONS,
+    FLEET_VARIABLES,
+    address,
+    asked,
+    by,
+    equal,
+    once,
+    per_role,
+    single,
+)
 from controlplane.generate.dashboards.charts import (
     DOLLARS,
     FAIR,
     GOOD,
+    SERIES_TO_ROLE,
     SHARE,
     above,
     chart,
@@ -75,14 +86,7 @@ def _bill(settings: Settings) -> Row:
                 "Dollars per hour of the GPUs a role holds, ready or starting, busy or not.",
                 stacked=True,
             ),
-            chart(
-                "Idle spend by role",
-                "llm_role:cost_idle_dollars_per_hour:sum",
-                "sum",
-                DOLLARS,
-                "The part of it in which the GPUs did nothing.",
-                stacked=True,
-            ),
+            _idle(settings),
             number(
                 "Buckets against the bill",
                 f"max({asked('llm_fleet:cost_drift:ratio')})",
@@ -126,6 +130,20 @@ def _bill(settings: Settings) -> Row:
                 "Tokens of all models per dollar of a day; 0 when idle.",
             ),
         ),
+    )
+
+
+def _idle(settings: Settings) -> Panel:
+    allowed = any(role.idle_dollars_per_hour is not None for role in settings.roles.values())
+    budget = Query(expr=by("role", "max", asked(ours.IDLE_BUDGET.name)), legend="{{role}} allowed", promise=True)
+    return Panel(
+        title="Idle spend by role",
+        words="The part of it in which the GPUs did nothing."
+        + (" Dashed is what fleet.yaml allows a role." if allowed else ""),
+        unit=DOLLARS,
+        stacked=True,
+        queries=(per_role("llm_role:cost_idle_dollars_per_hour:sum", "sum"), *([budget] if allowed else [])),
+        links=(SERIES_TO_ROLE,),
     )
 
 

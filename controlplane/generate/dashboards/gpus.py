@@ -38,7 +38,7 @@ def gpu_board(settings: Settings) -> Board:
         title=f"{settings.fleet} · GPUs and MIG",
         words="GPU-equivalents: a whole GPU is 1, a MIG slice what it takes away from the others. Busy is busy time, "
         "not load: one small kernel at a time reads 100 %.",
-        rows=(_held(settings), _busy(), _health()),
+        rows=(_held(settings), _busy(), _health(settings)),
         variables=(*FLEET_VARIABLES, NODE),
         annotations=ANNOTATIONS,
     )
@@ -192,7 +192,7 @@ def _busy() -> Row:
     )
 
 
-def _health() -> Row:
+def _health(settings: Settings) -> Row:
     of_node = (Link("GPUs", address("llm-gpu", node="__field.labels.node")),)
 
     def of_gpu(operator: str, name: str) -> str:
@@ -218,10 +218,28 @@ def _health() -> Row:
                 quiet=NO_DCGM,
                 links=of_node,
             ),
+            Panel(
+                title="Slowed down",
+                words="Share of the time a GPU was slowed down, too hot or at its power limit, of five minutes. The "
+                "line is where the alert on heat fires; at its power limit a GPU may well be all day. Off in the "
+                "exporter's own list of counters.",
+                unit=SHARE,
+                most=1,
+                limit=settings.alerts.limits.throttled_share,
+                queries=(
+                    Query(
+                        expr=by("node gpu reason", "max", _node("llm_gpu:throttled:ratio5m")),
+                        legend="{{node}} {{gpu}} {{reason}}",
+                    ),
+                ),
+                quiet="the DCGM exporter does not tell of it",
+                links=of_node,
+            ),
             table(
-                "XID errors",
-                f"The last XID each GPU had since its driver was loaded; only those that had one. "
-                f"{', '.join(str(code) for code in sorted(HARDWARE))} mean the hardware; most others an application.",
+                "Faults",
+                f"GPUs that had an XID error since their driver was loaded (the last one), or a bad memory row that "
+                f"could not be replaced. XID {', '.join(str(code) for code in sorted(HARDWARE))} mean the hardware; "
+                "most others an application.",
                 (Key(label="node", title="Node"), Key(label="gpu", title="GPU")),
                 (
                     Query(
@@ -229,11 +247,15 @@ def _health() -> Row:
                         legend="Last XID",
                         states=tuple(State(code, f"{code} (hardware)", "red") for code in sorted(HARDWARE)),
                     ),
+                    Query(
+                        expr=f"{of_gpu('max', 'llm_gpu:row_remap_failed:bool')} > 0",
+                        legend="Memory row",
+                        states=(State(1, "not replaced", "red"),),
+                    ),
                 ),
-                width=8,
-                height=8,
-                nothing="no XID error",
-                quiet="no GPU had an XID error",
+                height=6,
+                nothing="no fault",
+                quiet="no GPU had an XID error or a row that could not be replaced",
             ),
         ),
     )

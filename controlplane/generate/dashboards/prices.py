@@ -4,7 +4,7 @@ Prices of kinds are one weighted price times the kind's weight in fleet.yaml, so
 """
 
 from controlplane.generate.dashboards.asked import P95, asked, by, equal
-from controlplane.generate.dashboards.charts import DOLLARS, MODEL_KEY, ROLE_KEY, chart, table
+from controlplane.generate.dashboards.charts import DOLLARS, MODEL_KEY, ROLE_KEY, TOKENS, chart, table
 from controlplane.generate.dashboards.panel import NO_TRAFFIC, Panel, Query, Row
 from controlplane.promql.recorded import MONEY_WINDOWS
 from controlplane.settings.schema import Settings
@@ -54,7 +54,7 @@ def price_row(settings: Settings) -> Row:
                 height=7,
                 words="Tokens per second: prompt (computed), cached (from the prefix cache), output. Prompts count "
                 "once, also where prefill and decode are split.",
-                unit="short",
+                unit=TOKENS,
                 stacked=True,
                 queries=(
                     Query(

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from controlplane.generate.alerts.alert import Alert
 from controlplane.generate.dashboards import boards, dashboard_files
 from controlplane.generate.dashboards.names import metric_names as names_we_say
 from controlplane.generate.dashboards.panel import Panel, Query, places
 from controlplane.generate.request import request_of
 from controlplane.settings.load import examine, load_with_lines
+from tests.generate.alerts.judged import alerts_of, stage
 from tests.generate.dashboards import grafana_types, lint
 from tests.generate.promql_names import metric_names
 
@@ -97,6 +99,20 @@ def test_nothing_is_asked_of_sessions_and_promises_that_fleet_yaml_does_not_have
     rows = {row.title: row for board in boards(examine(bare.encode()).settings) for row in board.rows}
     for title in ("Sessions", "Tenants", "Promises", "KEDA"):
         assert "fleet.yaml" in rows[title].panels[0].text
+
+
+@pytest.mark.parametrize("alert", alerts_of(stage()), ids=lambda alert: alert.name)
+def test_an_alert_leads_to_a_dashboard_that_shows_what_it_is_about(alert: Alert) -> None:
+    shown = {name for _, expr in lint.expressions(REFERENCE[alert.dashboard]) for name in metric_names(expr)}
+    assert metric_names(alert.expr) & shown
+
+
+def test_what_a_role_may_spend_on_idling_is_beside_what_it_spends():
+    text = (EXAMPLES / "reference-fleet.yaml").read_text(encoding="utf-8")
+    allowed = text.replace("  planner:\n", "  planner:\n    idle_dollars_per_hour: 2.5\n", 1)
+    for said, queries in ((text, 1), (allowed, 2)):
+        found = {p.title: p for board in boards(examine(said.encode()).settings) for p in board.panels}
+        assert len(found["Idle spend by role"].queries) == queries
 
 
 def test_every_dashboard_marks_changes_and_alerts():
