@@ -63,6 +63,7 @@ def eyes_of(
             select={RoleName(name): role.matchers() for name, role in settings.roles.items()},
             clock=clock,
             interval=sources.scrape_interval,
+            rewritten=settings.rules.rewritten_names,
         )
         closing.callback(prometheus.close)
     targets = Targets(providers)

@@ -60,6 +60,7 @@ class PrometheusSource:
         select: labels of each role's series; ``model_name`` is the model's name unless given.
         clock: the service's time.
         interval: how often Prometheus scrapes the engines: what is older than two of these is stale.
+        rewritten: it may hold engines' names as something on the way has rewritten them.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class PrometheusSource:
         select: Mapping[RoleName, Mapping[str, str]],
         clock: Clock,
         interval: timedelta,
+        rewritten: bool = False,
     ) -> None:
         self._api = api
         self._clock = clock
@@ -80,7 +82,8 @@ class PrometheusSource:
         )
         self._owners = Owners(self._roles)
         self._replica = replica_labels([role.engine for role in roles])
-        self._questions = questions(self._roles, interval=interval, fresh=EXPORTER_STALE) if roles else {}
+        asked = questions(self._roles, interval=interval, fresh=EXPORTER_STALE, rewritten=rewritten) if roles else {}
+        self._questions = asked
         assert len(self._questions) < MOST_QUERIES
         self._sources = {role.name: sources(role, interval) for role in self._roles}
         self._breaker = Breaker()

@@ -13,9 +13,10 @@ from controlplane.collect.prometheus_owners import Chosen
 from controlplane.model.page import Labels
 from controlplane.model.role import Engine
 from controlplane.promql.catalogue import metrics
+from controlplane.promql.dialects import Dialect, spoken
 from controlplane.promql.expr import aggregate, call, duration, either, relabel, select
 from controlplane.promql.metric import COUNTERS, HISTOGRAMS, Signal, Source
-from controlplane.promql.queries import LONG, NO_STEP, RAY_REPLICA, REPLICA, SHORT, devices, source_of, total, wire_name
+from controlplane.promql.queries import LONG, NO_STEP, RAY_REPLICA, REPLICA, SHORT, devices, total
 
 NOW = "vector(time())"
 """Prometheus' own clock: all other questions are about this instant, so ours need not agree with it."""
@@ -75,31 +76,39 @@ class Question:
     """How many series each bucket edge has, instead of what fell into it."""
 
 
-def questions(roles: Sequence[Chosen], *, interval: timedelta, fresh: timedelta) -> dict[Question, str]:
+def questions(
+    roles: Sequence[Chosen], *, interval: timedelta, fresh: timedelta, rewritten: bool = False
+) -> dict[Question, str]:
     """All queries of one tick but :data:`NOW`, by what they are about.
 
     Args:
         roles: the fleet.
         interval: distance of samples; windows of rates reach that much further back.
         fresh: an object's sample in the cluster's own exporter older than this is not used.
+        rewritten: the server may hold engines' names as a pipeline has rewritten them.
     """
     engines = tuple(dict.fromkeys(r.spec.engine for r in roles))
     common = _common(roles)
     owners = tuple(sorted({name for role in roles for name, _ in role.matchers}))
     replicas = replica_labels(engines)
     each = tuple(dict.fromkeys((*owners, *replicas)))
-    asked = _evidence(common, engines, each, interval)
+    dialects = spoken(engines, rewritten=rewritten)
+    asked = _evidence(common, dialects, each, interval)
     for signal in (Signal.RUNNING, Signal.WAITING):
-        asked[Question(signal)] = total(signal, common, engines, by=each)
-    asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, engines), each)
+        asked[Question(signal)] = total(signal, common, engines, by=each, rewritten=rewritten)
+    asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, dialects), each)
     for signal in SHORT_COUNTERS:
-        asked[Question(signal, SHORT)] = total(signal, common, engines, by=owners, window=SHORT + interval)
+        asked[Question(signal, SHORT)] = total(
+            signal, common, engines, by=owners, window=SHORT + interval, rewritten=rewritten
+        )
     for signal in (*LONG_COUNTERS, *HISTOGRAMS):
-        asked[Question(signal, LONG)] = total(signal, common, engines, by=owners, window=LONG + interval)
+        asked[Question(signal, LONG)] = total(
+            signal, common, engines, by=owners, window=LONG + interval, rewritten=rewritten
+        )
     for signal in HISTOGRAMS:
-        asked[Question(signal, LONG, edges=True)] = aggregate("count", rows(signal, common, engines), (*owners, "le"))
+        asked[Question(signal, LONG, edges=True)] = aggregate("count", rows(signal, common, dialects), (*owners, "le"))
     for signal in DEVICES:
-        asked[Question(signal)] = devices(signal, common, engines, by=owners)
+        asked[Question(signal)] = devices(signal, common, engines, by=owners, rewritten=rewritten)
     asked[Question(Evidence.GPU_AGE)] = _gpu_age()
     return asked | _objects(roles, fresh)
 
@@ -109,14 +118,15 @@ def replica_labels(engines: Sequence[Engine]) -> tuple[str, ...]:
     return RAY_REPLICA if Engine.RAY_SERVE in engines else REPLICA
 
 
-def rows(signal: Signal, matchers: Labels, engines: Sequence[Engine], *, window: timedelta | None = None) -> str:
+def rows(signal: Signal, matchers: Labels, dialects: Sequence[Dialect], *, window: timedelta | None = None) -> str:
     """The raw series of a signal under all its names, not folded."""
     return either(
         [
-            select(wire_name(metric, engine), matchers, window=window)
-            for engine in engines
-            for metric in metrics(source_of(engine), signal)
+            select(name, matchers, window=window)
+            for dialect in dialects
+            for metric in metrics(dialect.source, signal)
             if not metric.adds
+            for name in dialect.names(metric)
         ]
     )
 
@@ -128,13 +138,14 @@ def _common(roles: Sequence[Chosen]) -> Labels:
 
 
 def _evidence(
-    common: Labels, engines: Sequence[Engine], each: Sequence[str], interval: timedelta
+    common: Labels, dialects: Sequence[Dialect], each: Sequence[str], interval: timedelta
 ) -> dict[Question, str]:
     names = [
-        wire_name(metric, engine)
-        for engine in engines
-        for metric in metrics(source_of(engine), Signal.RUNNING)
+        name
+        for dialect in dialects
+        for metric in metrics(dialect.source, Signal.RUNNING)
         if not metric.adds
+        for name in dialect.names(metric)
     ]
 
     def over(function: str, window: timedelta, back: timedelta = NO_STEP) -> str:

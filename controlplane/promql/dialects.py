@@ -1,6 +1,6 @@
 """Under which names a Prometheus holds an engine's metrics: Ray spells them its own way, and so do some pipelines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -63,8 +63,17 @@ def dialects(engine: Engine, *, rewritten: bool = False) -> tuple[Dialect, ...]:
     Ray's names have no colon that could be rewritten.
     """
     known = _DIALECTS[engine]
-    flat = tuple(Dialect(source=one.source, forms=(Form.FLAT,)) for one in known if Form.OWN in one.forms)
-    return known + (flat if rewritten else ())
+    return known + (_flat(known) if rewritten else ())
+
+
+def spoken(engines: Sequence[Engine], *, rewritten: bool = False) -> tuple[Dialect, ...]:
+    """What engines of today say, and with ``rewritten`` also what a pipeline made of it."""
+    known = tuple(today(engine) for engine in engines)
+    return known + (_flat(known) if rewritten else ())
+
+
+def _flat(known: Sequence[Dialect]) -> tuple[Dialect, ...]:
+    return tuple(Dialect(source=one.source, forms=(Form.FLAT,)) for one in known if Form.OWN in one.forms)
 
 
 def today(engine: Engine) -> Dialect:

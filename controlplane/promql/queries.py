@@ -14,7 +14,7 @@ from controlplane.model.page import Labels
 from controlplane.model.reading import Reading
 from controlplane.model.role import Engine, RoleSpec
 from controlplane.promql.catalogue import metrics, signals
-from controlplane.promql.dialects import Dialect, today
+from controlplane.promql.dialects import Dialect, spoken, today
 from controlplane.promql.exported import ROLE_DOLLARS
 from controlplane.promql.expr import Match, Matchers, aggregate, call, either, quote, relabel, select, without
 from controlplane.promql.metric import COUNTERS, HISTOGRAMS, QUANTILES, RATES, Fold, Metric, Signal, Source
@@ -94,13 +94,15 @@ def total(
     *,
     by: Sequence[str] = (),
     window: timedelta | None = None,
+    rewritten: bool = False,
 ) -> str:
     """Sum of a signal over replicas: of a gauge as it is, of a counter its rate, of a histogram its bucket rates.
 
     Bucket rates keep ``le``, so the answer can be fed to ``histogram_quantile`` or to our own quantile.
     """
     keep = (*by, "le") if signal in HISTOGRAMS else tuple(by)
-    return either([aggregate("sum", rows(signal, matchers, today(engine), window), keep) for engine in engines])
+    dialects = spoken(engines, rewritten=rewritten)
+    return either([aggregate("sum", rows(signal, matchers, dialect, window), keep) for dialect in dialects])
 
 
 def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] = ()) -> str:
@@ -112,7 +114,9 @@ def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] 
     return either(counted)
 
 
-def devices(signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Sequence[str] = ()) -> str:
+def devices(
+    signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Sequence[str] = (), *, rewritten: bool = False
+) -> str:
     """One series per GPU (or MIG slice) held by the pods that ``matchers`` choose, in the reading's base unit.
 
     ``exported_pod`` wins over ``pod``: behind a ServiceMonitor without honorLabels the latter is the exporter's.
@@ -123,7 +127,7 @@ def devices(signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Seq
         fields.append(row if metric.scale == 1 else f"{row} * {metric.scale:.15g}")
     device = aggregate("max", either(fields), ("namespace", "pod", "UUID", "GPU_I_ID"))
     pods = (*(Match(*pair) for pair in matchers), Match("pod", "", "!="))
-    running = [rows(Signal.RUNNING, pods, today(engine), None) for engine in engines]
+    running = [rows(Signal.RUNNING, pods, dialect, None) for dialect in spoken(engines, rewritten=rewritten)]
     held = either([aggregate("group", row, _unique("namespace", "pod", *by)) for row in running])
     return f"{device} * on (namespace, pod) group_left ({', '.join(b for b in by if b != 'namespace')}) {held}"
 

@@ -82,9 +82,18 @@ class Held:
         return self.begun + page * STEP
 
 
-def held(promtool: Path, binary: Path, folder: Path, keep: Callable[[int], bool]) -> Iterator[Held]:
-    """Write the pages that ``keep`` chooses into a Prometheus, as if scraped every 15 s until two minutes ago."""
-    pages = {name: [parse(body, wanted=WANTED) for body in bodies] for name, bodies in ramp().items()}
+def held(
+    promtool: Path, binary: Path, folder: Path, keep: Callable[[int], bool], *, rewritten: bool = False
+) -> Iterator[Held]:
+    """Write the pages that ``keep`` chooses into a Prometheus, as if scraped every 15 s until two minutes ago.
+
+    With ``rewritten`` something on the way takes the colon of a name for a mistake.
+    """
+    colon = b"vllm_" if rewritten else b"vllm:"
+    pages = {
+        name: [parse(body.replace(b"vllm:", colon), wanted=WANTED) for body in bodies]
+        for name, bodies in ramp().items()
+    }
     count = len(pages[PLANNER])
     begun = int(time.time()) - count * STEP - 120  # noqa: TID251 – a past for a real server
     scrapes = [
@@ -98,7 +107,12 @@ def held(promtool: Path, binary: Path, folder: Path, keep: Callable[[int], bool]
         api = PrometheusApi(server.url, monotonic=time.monotonic)  # noqa: TID251
         then = Then(api)
         source = PrometheusSource(
-            cast("PrometheusApi", then), ROLES, select={}, clock=SystemClock(), interval=timedelta(seconds=STEP)
+            cast("PrometheusApi", then),
+            ROLES,
+            select={},
+            clock=SystemClock(),
+            interval=timedelta(seconds=STEP),
+            rewritten=rewritten,
         )
         yield Held(pages, begun, then, source)
         api.close()
@@ -114,6 +128,13 @@ def broken(promtool_binary: Path, prometheus_binary: Path, tmp_path_factory: pyt
     """Prometheus was down while pages 10 to 19 were served."""
     folder = tmp_path_factory.mktemp("broken")
     yield from held(promtool_binary, prometheus_binary, folder, lambda page: not 10 <= page < 20)
+
+
+@pytest.fixture(scope="module")
+def flat(promtool_binary: Path, prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+    """Its names came without their colons."""
+    folder = tmp_path_factory.mktemp("flat")
+    yield from held(promtool_binary, prometheus_binary, folder, lambda _: True, rewritten=True)
 
 
 def walks(held: Held) -> Sequence[tuple[Fleet, Fleet]]:
@@ -224,3 +245,15 @@ def test_after_an_outage_rates_are_unknown_until_the_window_is_whole(broken: Hel
 def known_at(held: Held, page: int) -> Mapping[Reading, float]:
     held.then.at = held.time(page) + AFTER
     return held.source.look(datetime.fromtimestamp(held.then.at, UTC)).samples[PLANNER].values
+
+
+@pytest.mark.parametrize("page", [6, 25, 37])
+def test_names_that_were_rewritten_on_the_way_give_the_same_readings(whole: Held, flat: Held, page: int) -> None:
+    said = []
+    for server in (whole, flat):
+        server.then.at = server.time(page) + AFTER
+        samples = server.source.look(datetime.fromtimestamp(server.then.at, UTC)).samples
+        said.append({(name, reading): value for name in samples for reading, value in samples[name].values.items()})
+    ours, theirs = said
+    assert len(ours) > 30
+    assert theirs == pytest.approx(ours)

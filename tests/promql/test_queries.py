@@ -5,6 +5,7 @@ import pytest
 
 from controlplane.model.reading import Reading
 from controlplane.model.role import Engine
+from controlplane.promql.dialects import dialects, today
 from controlplane.promql.metric import Signal
 from controlplane.promql.queries import answering, batched, query, total
 from tests.builders import a_spec
@@ -78,3 +79,17 @@ def test_a_hostile_model_name_stays_inside_its_quotes():
 def test_a_counter_without_a_window_means_nothing():
     with pytest.raises(ValueError, match="over a window"):
         total(Signal.OUTPUT_TOKENS, M, (Engine.VLLM,))
+
+
+def test_rewritten_names_are_asked_for_where_there_may_be_some_and_rays_have_no_colon_to_lose():
+    plain, both = (total(Signal.RUNNING, M, tuple(Engine), by=("model_name",), rewritten=r) for r in (False, True))
+    assert both.startswith(plain.removesuffix(")"))
+    assert both.count("vllm_num_requests_running") == 2, "Ray's and the rewritten one"
+    assert "sglang_num_running_reqs" not in plain
+    promql_parser.parse(both)
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_what_an_engine_of_today_says_is_the_first_of_what_a_prometheus_may_hold_of_it(engine):
+    assert dialects(engine, rewritten=True)[0].forms[:1] == today(engine).forms
+    assert dialects(engine)[0].source is today(engine).source
