@@ -30,9 +30,8 @@ class ShadowLine:
     iso: str
     title: str
     href: str
-    state: str
-    why_not: str
-    """Who dismissed it and why, or why it was closed."""
+    not_done: str
+    """Its state, who dismissed it and why, or why it was closed."""
     word: Tag
     said: str
 
@@ -79,25 +78,22 @@ def _counted(word: Word, number: int) -> str:
 
 def _line(p: Shadowed, now: datetime) -> ShadowLine:
     words, tone = WORDS[p.word]
-    state = "dry run" if p.state is State.APPLIED else wording.STATE_WORDS[p.state][0]
     return ShadowLine(
         number=f"#{p.number}" + (f", asked {p.asked} times" if p.asked > 1 else ""),
         opened=moments.minute(p.opened, now),
         iso=moments.iso(p.opened),
         title=p.recommendation.title,
         href=links.recommendation(p.recommendation.id),
-        state=state,
-        why_not=_why_not(p),
+        not_done=_not_done(p),
         word=Tag(words=words, tone=tone),
         said=p.said,
     )
 
 
-def _why_not(p: Shadowed) -> str:
-    """After the state's word: who dismissed it and why, or why it was closed."""
+def _not_done(p: Shadowed) -> str:
+    """``expired: no longer proposed``, ``dismissed by ada: a test run``."""
+    state = "dry run" if p.state is State.APPLIED else wording.STATE_WORDS[p.state][0]
     reason = f": {p.reason}" if p.reason else ""
     if p.state is State.DISMISSED:
-        return f"by {p.by}{reason}"
-    if p.by is not None:
-        return f"dismissed by {p.by}{reason}"
-    return p.reason or ""
+        return f"{state} by {p.by}{reason}"
+    return f"{state}; dismissed by {p.by}{reason}" if p.by is not None else f"{state}{reason}"

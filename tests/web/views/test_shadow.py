@@ -76,20 +76,20 @@ def test_a_line_says_how_often_it_was_asked_and_why_it_was_not_done():
     told = shadowed(asked=3, number=4, state=State.DISMISSED, by="ada", reason="a test run")
     (line,) = part(a_shadow(told), NOON).first
     assert line.number == "#4, asked 3 times"
-    assert (line.state, line.why_not) == ("dismissed", "by ada: a test run")
+    assert line.not_done == "dismissed by ada: a test run"
     (line,) = part(a_shadow(replace(told, by=None, state=State.EXPIRED, reason="no longer proposed")), NOON).first
-    assert (line.state, line.why_not) == ("expired", "no longer proposed")
+    assert line.not_done == "expired: no longer proposed"
 
 
 def test_a_dry_run_is_not_called_applied():
     told = shadowed(state=State.APPLIED, reason="nothing was changed")
     (line,) = part(a_shadow(told), NOON).first
-    assert (line.state, line.why_not) == ("dry run", "nothing was changed")
+    assert line.not_done == "dry run: nothing was changed"
 
 
 def test_a_dismissal_stays_in_sight_when_it_is_proposed_again():
     (line,) = part(a_shadow(shadowed(state=State.OPEN, by="ada", reason="a test run")), NOON).first
-    assert (line.state, line.why_not) == ("waiting for you", "dismissed by ada: a test run")
+    assert line.not_done == "waiting for you; dismissed by ada: a test run"
 
 
 def test_the_first_are_shown_and_the_rest_is_folded_away():
