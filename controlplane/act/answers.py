@@ -14,12 +14,16 @@ import urllib3
 
 from controlplane.act.patch_file import one_line
 from controlplane.errors import ActError
+from controlplane.model.right import CHANGING, Right, cure
 
 SAID = 500
 """Characters of an answer that are kept: a webhook's sentence, not its essay."""
 
 ADMISSION = ("admission webhook", "ValidatingAdmissionPolicy")
 """How the API server begins when it was not RBAC but an admission check that said no."""
+
+USER = re.compile(r'User "([\w.:@-]{1,200})" cannot ')
+"""Whom the API server takes us for; what would need quoting in a command is left out."""
 
 WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 """One ``Warning`` header, as RFC 7234 writes it."""
@@ -34,7 +38,15 @@ class UnansweredError(ActError):
 
 
 class ForbiddenError(ActError):
-    """We may not do this."""
+    """We may not do this.
+
+    Attributes:
+        lacks: the right that is missing; ``None`` where it is the credentials.
+    """
+
+    def __init__(self, message: str, lacks: Right | None = None) -> None:
+        super().__init__(message)
+        self.lacks = lacks
 
 
 class BusyError(ActError):
@@ -61,8 +73,8 @@ class DeniedError(ActError):
     """A webhook, a policy or the schema refuses the object as it would be; nothing was done."""
 
 
-def refusal(problem: kubernetes.client.ApiException) -> ActError:
-    """An answer that is not a success, in our words."""
+def refusal(problem: kubernetes.client.ApiException, asked: Right) -> ActError:
+    """An answer that is not a success, in our words; ``asked`` is the right that the request took."""
     status = int(problem.status or 0)
     body = _body(problem)
     said = one_line(str(body.get("message") or problem.reason or f"status {status}"), SAID)
@@ -74,8 +86,10 @@ def refusal(problem: kubernetes.client.ApiException) -> ActError:
     if status == 429:
         wait = _header(problem, "Retry-After")
         return BusyError(f"busy: {said}", float(wait) if wait.isdecimal() and len(wait) < 5 else 1.0)
-    if status in (401, 403) and not any(words in said for words in ADMISSION):
+    if status == 401:
         return ForbiddenError(said)
+    if status == 403 and not any(words in said for words in ADMISSION):
+        return ForbiddenError(_lacking(asked, said), asked)
     if 400 <= status < 500:
         return DeniedError(said)
     return UnansweredError(f"status {status}: {said}")
@@ -95,6 +109,13 @@ def warnings(headers: Sequence[str]) -> tuple[str, ...]:
     """What webhooks and the server warn of, from the ``Warning`` headers of an answer."""
     found = (m.group(1).replace('\\"', '"').replace("\\\\", "\\") for h in headers for m in WARNING.finditer(h))
     return tuple(one_line(text, SAID) for text in found)[:10]
+
+
+def _lacking(right: Right, said: str) -> str:
+    """What is missing and what gives it first: what follows may be cut."""
+    user = USER.search(said)
+    fix = cure(right, user.group(1) if user else "", CHANGING)
+    return f"we may not {right}; to allow it: {fix}; the API server says: {said}"
 
 
 def _body(problem: kubernetes.client.ApiException) -> Mapping[str, Any]:

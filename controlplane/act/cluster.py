@@ -21,6 +21,7 @@ from controlplane.act.answers import (
 )
 from controlplane.act.patch_file import one_line
 from controlplane.model.keys import MANAGER, ObjectRef
+from controlplane.model.right import Right
 
 TIMEOUT = (3.0, 10.0)
 """Seconds to connect, and to wait for an answer. The client's own default is for ever."""
@@ -60,21 +61,27 @@ class Cluster:
     def read(self, ref: ObjectRef) -> Object | None:
         """The object as it is; ``None`` when there is none."""
         try:
-            return self._ask(lambda client: CUSTOM(client).get_namespaced_custom_object(**_where(ref), **self._how))[0]
+            where = _where(ref)
+            return self._ask(
+                _right("get", ref), lambda client: CUSTOM(client).get_namespaced_custom_object(**where, **self._how)
+            )[0]
         except MovedError:
             return None
 
     def namespace(self, name: str) -> Object:
         """The namespace, for its annotations."""
-        return self._ask(lambda client: CORE(client).read_namespace(name, **self._how))[0]
+        right = Right(verb="get", resource="namespaces", namespace=name, name=name)
+        return self._ask(right, lambda client: CORE(client).read_namespace(name, **self._how))[0]
 
     def apply(self, ref: ObjectRef, body: Object, *, rehearse: bool = False) -> Applied:
         """Server-side apply, without force. ``rehearse``: with every check and webhook, and without effect."""
         how: dict[str, Any] = {**self._how, "field_manager": MANAGER, "_content_type": "application/apply-patch+yaml"}
         if rehearse:
             how["dry_run"] = "All"
+        where = _where(ref)
         made, said = self._ask(
-            lambda client: CUSTOM(client).patch_namespaced_custom_object(**_where(ref), body=dict(body), **how)
+            _right("patch", ref),
+            lambda client: CUSTOM(client).patch_namespaced_custom_object(**where, body=dict(body), **how),
         )
         return Applied(made, warnings(said))
 
@@ -89,7 +96,7 @@ class Cluster:
     def _how(self) -> dict[str, Any]:
         return {"_request_timeout": self._timeout, "_preload_content": False}
 
-    def _ask(self, call: Callable[[Client], Any]) -> tuple[Object, list[str]]:
+    def _ask(self, right: Right, call: Callable[[Client], Any]) -> tuple[Object, list[str]]:
         try:
             with call(self._connected()) as raw:
                 text = raw.read(LARGEST + 1)
@@ -97,7 +104,7 @@ class Cluster:
         except kubernetes.client.ApiException as problem:
             if problem.status == 401:
                 self.close()  # the token has run out: the next call reads it anew
-            raise refusal(problem) from problem
+            raise refusal(problem, right) from problem
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise silence(problem) from problem
         return _object(text), said
@@ -110,6 +117,10 @@ class Cluster:
                 except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
                     raise UnreachedError(one_line(f"no credentials for the cluster: {problem}", 200)) from problem
             return self._client
+
+
+def _right(verb: str, ref: ObjectRef) -> Right:
+    return Right(verb=verb, group="keda.sh", resource="scaledobjects", namespace=ref.namespace, name=ref.name)
 
 
 def _where(ref: ObjectRef) -> dict[str, str]:

@@ -76,7 +76,7 @@ class KubernetesHands(Hands):
         except UnansweredError as problem:
             return self._refused(change, ChangeState.REFUSED, str(problem))
         except ActError as problem:
-            return self._refused(change, self._state_of(problem), str(problem))
+            return Rehearsal(change=change, refusal=self._failed(change, problem))
         return Rehearsal(change=replace(change, bound=tied))
 
     def apply(self, change: Change) -> Receipt:
@@ -96,7 +96,7 @@ class KubernetesHands(Hands):
             except OwnedError as problem:
                 return self._hand_over(change, _owned({}, change.patch.target, problem))
             except ActError as problem:
-                return self._receipt(change, self._state_of(problem), str(problem))
+                return self._failed(change, problem)
         return self._receipt(change, ChangeState.SUPERSEDED, f"it moved {TRIES} times under our hands: {moved}")
 
     def look_up(self, change: Change) -> Receipt | None:
@@ -201,7 +201,8 @@ class KubernetesHands(Hands):
         try:
             return so.stopped(self._cluster.namespace(ref.namespace), f"the namespace {ref.namespace}")
         except ForbiddenError as problem:
-            return f"whether the namespace carries {so.STOP} cannot be read, which counts as stop: {problem}"
+            why = f"whether the namespace carries {so.STOP} cannot be read, which counts as stop"
+            raise ForbiddenError(f"{why}: {problem}", problem.lacks) from problem
 
     # --- other owners
 
@@ -238,6 +239,10 @@ class KubernetesHands(Hands):
     def _receipt(self, change: Change, state: ChangeState, said: str) -> Receipt:
         where = f"{change.patch.target} as {MANAGER}"
         return Receipt(change=change.id, state=state, at=self._clock.now(), said=said, where=where)
+
+    def _failed(self, change: Change, problem: ActError) -> Receipt:
+        lacks = problem.lacks if isinstance(problem, ForbiddenError) else None
+        return replace(self._receipt(change, self._state_of(problem), str(problem)), lacks=lacks)
 
     def _state_of(self, problem: ActError) -> ChangeState:
         """What a problem says about the change."""

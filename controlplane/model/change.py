@@ -7,6 +7,7 @@ from enum import StrEnum
 from controlplane.model.keys import ChangeId, DecisionId, RoleName
 from controlplane.model.patch import Patch
 from controlplane.model.recommendation import Expectation, Kind, Recommendation
+from controlplane.model.right import Right
 
 
 class ChangeState(StrEnum):
@@ -106,6 +107,8 @@ class Receipt:
     """The server's or the file's answer, in words."""
     where: str = ""
     """Patch file or object that was written."""
+    lacks: Right | None = None
+    """The right at the API server without which it was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from controlplane.model.right import ACCOUNT
 from tests.act.fields import Path_, drop, entry, get, leaves, owned, put
 
 OBJECT = re.compile(r"/apis/keda\.sh/v1alpha1/namespaces/([^/]+)/scaledobjects/([^/]+)")
@@ -68,6 +69,8 @@ class Api:
     warns: tuple[str, ...] = ()
     forbidden: set[str] = field(default_factory=set)
     """Names of objects that may not be patched."""
+    user: str = ACCOUNT
+    """Whom it takes us for."""
     writes: list[dict[str, Any]] = field(default_factory=list)
     """Every write that changed something, by whom."""
     version: int = 100
@@ -283,9 +286,8 @@ class Handler(BaseHTTPRequestHandler):
             if method == "DELETE":
                 return self.api.delete(key)
             if key[1] in self.api.forbidden:
-                raise RefusedError(
-                    403, "Forbidden", f'scaledobjects.keda.sh "{key[1]}" is forbidden: User cannot patch'
-                )
+                said = f'User "{self.api.user}" cannot patch resource "scaledobjects" in API group "keda.sh"'
+                raise RefusedError(403, "Forbidden", f'scaledobjects.keda.sh "{key[1]}" is forbidden: {said}')
             if self.headers["Content-Type"] == "application/apply-patch+yaml":
                 return self.api.apply(key, body, how)
             return self.api.merge(key, body, how)

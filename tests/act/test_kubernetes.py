@@ -6,6 +6,7 @@ from controlplane.act.cluster import Cluster
 from controlplane.act.kubernetes import KubernetesHands
 from controlplane.model.change import ChangeState
 from controlplane.model.keys import MANAGER
+from controlplane.model.right import ACCOUNT, Right
 from tests.act.against_a_reverter import test_c9_against_a_tool  # noqa: F401  a test of the contract
 from tests.act.api import Api, Fault
 from tests.act.contract import *  # noqa: F403  the contract, run here against the fake
@@ -104,6 +105,37 @@ def test_c5_what_we_may_not_patch_is_refused_in_the_server_s_words(
     api.forbidden.add("p1")
     receipt, _ = carry_out(hands, wish(people, "p1", (MOST, 4, 6)))
     assert receipt.state is ChangeState.REFUSED and "cannot patch" in receipt.said
+
+
+@pytest.mark.parametrize(
+    ("user", "fix"),
+    [
+        pytest.param(ACCOUNT, "kubectl apply -k manifests/controlplane/overlays/apply", id="the generated account"),
+        pytest.param(
+            "ada@example.com",
+            "bind ada@example.com to a Role in llm with the rule "
+            "{apiGroups: [keda.sh], resources: [scaledobjects], resourceNames: [p9], verbs: [patch]}",
+            id="a kubeconfig's user",
+        ),
+        pytest.param("a; rm -rf /", "kubectl apply -k manifests/controlplane/overlays/apply", id="no name at all"),
+    ],
+)
+def test_c5_which_right_is_missing_and_what_gives_it_come_first(
+    people: People, hands: KubernetesHands, api: Api, user: str, fix: str
+) -> None:
+    handed_over(people, "p9")
+    api.forbidden.add("p9")
+    api.user = user
+    receipt, _ = carry_out(hands, wish(people, "p9", (MOST, 4, 6)))
+    assert receipt.said.startswith(f"we may not patch ScaledObject llm/p9; to allow it: {fix}; the API server says: ")
+    assert receipt.lacks == Right(verb="patch", group="keda.sh", resource="scaledobjects", namespace="llm", name="p9")
+
+
+def test_a_refusal_that_is_no_missing_right_names_none(people: People, hands: KubernetesHands, api: Api) -> None:
+    handed_over(people, "p8")
+    api.admission = lambda _object: "not on Fridays"
+    receipt, _ = carry_out(hands, wish(people, "p8", (MOST, 4, 6)))
+    assert (receipt.state, receipt.lacks) == (ChangeState.FAILED, None)
 
 
 def test_c5_a_token_that_ran_out_is_read_anew(people: People, url: str, api: Api) -> None:

@@ -153,10 +153,16 @@ def test_c5_without_the_right_to_patch_nothing_is_sent_and_with_it_no_other_righ
 
     receipt, _ = carry_out(hands, wish(people, "rights", (MOST, 4, 6)))
     assert receipt.state is ChangeState.REFUSED and "which counts as stop" in receipt.said
+    assert f"we may not get namespaces {space}; to allow it: bind {account} to a Role in {space}" in receipt.said
 
     kube.allow(space, account, ["get"], "", ["namespaces"])
     receipt, _ = carry_out(hands, wish(people, "rights", (MOST, 4, 6)))
     assert receipt.state is ChangeState.REFUSED
+    patch = "{apiGroups: [keda.sh], resources: [scaledobjects], resourceNames: [rights], verbs: [patch]}"
+    assert receipt.said.startswith(
+        f"we may not patch ScaledObject {space}/rights; to allow it: bind {account} to a Role in {space} "
+        f"with the rule {patch}; the API server says: "
+    )
     assert 'cannot patch resource "scaledobjects" in API group "keda.sh"' in receipt.said
     assert people.spec("rights")["maxReplicaCount"] == 4
 

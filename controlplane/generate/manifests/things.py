@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from controlplane.model.keys import MANAGER, ObjectRef
+from controlplane.model.right import ACCOUNT
 from controlplane.model.role import Mode
 from controlplane.settings.roles import Role
 from controlplane.settings.schema import Settings
 
 NAME = NAMESPACE = MANAGER
 LABELS = {"app.kubernetes.io/name": NAME}
-SERVICE_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{NAME}"
+SERVICE_ACCOUNT = ACCOUNT
 """Who we are to the API server."""
 
 Manifest = dict[str, object]
