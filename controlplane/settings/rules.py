@@ -60,10 +60,10 @@ class Rules(Part):
     ``replicas.max``). They are most of the recorded series, and only needed to look at one pod."""
 
     rewritten_names: Annotated[bool, Flag()] = False
-    """Also read ``vllm_x`` for ``vllm:x`` and ``sglang_x`` for ``sglang:x``: some pipelines between engine and
-    Prometheus replace the colon. A pod that is there under both names counts once, by its own. Off by default, since
-    every rule of pods then asks for two names; ``controlplane doctor`` says when it is needed. Ray's names are always
-    read."""
+    """Also read ``vllm_x`` for ``vllm:x`` and ``sglang_x`` for ``sglang:x``, in rules and where the control plane asks
+    ``sources.prometheus``: some pipelines between engine and Prometheus replace the colon. In rules a pod that is there
+    under both counts once, by its own names. Off by default, since everything then asks for two names; ``controlplane
+    doctor`` says when it is needed. Ray's own spellings are always read."""
 
     def keeps_pod_buckets(self, replicas: int) -> bool:
         """Whether a fleet of at most so many replicas gets histograms per pod."""

@@ -208,24 +208,28 @@ def post(server: RunningServer, *alerts: Mapping[str, str]) -> None:
 def test_what_hides_what_is_told_apart_by_every_label_that_matters(alertmanager_binary: Path, tmp_path: Path) -> None:
     """A missing label is equal to a missing label: GPU 1's fault must not vanish behind GPU 0's."""
     burn = {"alertname": "LLMLatencyBudgetBurn", "namespace": "llm", "role": "a", "model": "m"}
-    xid = {"alertname": "GPUXidError", "node": "n"}
+    xid, hot = ({"alertname": name, "node": "n"} for name in ("GPUXidError", "GPUThrottled"))
     with serving() as pages, listening(alertmanager_binary, tmp_path, pages) as server:
         post(
             server,
             {**xid, "gpu": "0", "severity": "critical"},
             {**xid, "gpu": "0", "severity": "warning"},
             {**xid, "gpu": "1", "severity": "warning"},
+            {**hot, "gpu": "0", "severity": "warning"},
+            {**hot, "gpu": "1", "severity": "warning"},
             {**burn, "slo": "ttft", "severity": "critical"},
             {**burn, "slo": "ttft", "severity": "warning", "long": "1d"},
             {**burn, "slo": "itl", "severity": "warning", "long": "1d"},
             {"alertname": "FleetControlPlaneStale", "severity": "warning", "source": "kubernetes"},
         )
-        until("all are there", lambda: len(states(server)) == 7)
+        until("all are there", lambda: len(states(server)) == 9)
         found = states(server)
     assert found == {
         "GPUXidError critical 0": "active",
         "GPUXidError warning 0": "suppressed",
         "GPUXidError warning 1": "active",
+        "GPUThrottled warning 0": "suppressed",
+        "GPUThrottled warning 1": "active",
         "LLMLatencyBudgetBurn a ttft critical": "active",
         "LLMLatencyBudgetBurn a ttft warning": "suppressed",
         "LLMLatencyBudgetBurn a itl warning": "active",

@@ -74,6 +74,14 @@ def test_the_buckets_are_the_books_and_add_up_to_the_bill(live: LiveFleet, quiet
     assert live.value("max_over_time(llm_fleet:cost_drift:ratio[1m])", quiet) < 0.001
 
 
+def test_every_gpu_is_watched_and_whole(live: LiveFleet, quiet: float) -> None:
+    """An alert that is about to fire is there already, as pending."""
+    assert live.value("sum(llm_node:gpus_physical:count)", quiet) == live.value(
+        "count(llm_gpu:row_remap_failed:bool == 0)", quiet
+    )
+    assert live.ask('ALERTS{alertname=~"GPUExporterDown|GPURowRemapFailure|GPUThrottled"}', quiet) == []
+
+
 def test_roles_cost_hold_and_use_what_the_books_say(live: LiveFleet, quiet: float) -> None:
     true = live.at(quiet - PACE.total_seconds() * 2).roles
 

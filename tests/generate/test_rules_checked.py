@@ -13,7 +13,9 @@ from controlplane.settings.load import load_with_lines
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
-FLEETS = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+REWRITTEN = " behind a pipeline"
+FLEETS = [*sorted(path.stem for path in EXAMPLES.glob("*.yaml")), f"mixed-fleet{REWRITTEN}"]
+"""The examples, and the one with all engines once more, its names rewritten on the way."""
 EXCEPTIONS = ROOT / "tools" / "pint" / "pint.hcl"
 
 pytestmark = pytest.mark.real
@@ -21,8 +23,13 @@ pytestmark = pytest.mark.real
 
 def write_rules(fleet: str, folder: Path) -> list[Path]:
     """All rule files of an example, in a folder."""
-    path = EXAMPLES / f"{fleet}.yaml"
-    request = request_of(load_with_lines(path), path.read_text(encoding="utf-8"))
+    path = EXAMPLES / f"{fleet.removesuffix(REWRITTEN)}.yaml"
+    text = path.read_text(encoding="utf-8")
+    if fleet.endswith(REWRITTEN):
+        text += "rules: {rewritten_names: true}\n"
+        path = folder / "fleet.yaml"
+        path.write_text(text, encoding="utf-8")
+    request = request_of(load_with_lines(path), text)
     made = {**rule_files(request), **alert_files(request)}
     files = []
     for name, text in made.items():
