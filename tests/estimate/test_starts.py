@@ -16,7 +16,7 @@ from controlplane.model.belief import RoleBeliefs, Start
 from controlplane.model.keys import ReplicaKey
 from controlplane.model.role import Bounds, ReplicaState, RoleView
 from controlplane.model.workload import PodView
-from tests.builders import NOON, PLANNER, a_fleet, a_replica, a_role, a_spec, minutely, some_beliefs
+from tests.builders import NOON, PLANNER, STEP, a_fleet, a_replica, a_role, a_spec, minutely, some_beliefs
 
 
 def tick(at: datetime, state: ReplicaState) -> RoleView:
@@ -89,6 +89,10 @@ def test_bounds_are_dated_when_they_change_and_kept_while_unseen():
     changed = estimate(a_fleet(a_role(at=later, bounds=Bounds(min=2, max=4))), unseen)
     assert unseen[PLANNER].bounds == Bounds(min=1, max=4)
     assert unseen[PLANNER].bounds_since == NOON
+    assert unseen[PLANNER].bounds_unseen_since == later
+    assert estimate(a_fleet(a_role(at=later + STEP, bounds_seen=False)), unseen)[PLANNER].bounds_unseen_since == later
+    assert estimate(a_fleet(a_role(at=later, bounds=Bounds(min=1, max=4))), unseen)[PLANNER] == first[PLANNER]
+    assert changed[PLANNER].bounds_unseen_since is None
     assert changed[PLANNER].bounds == Bounds(min=2, max=4)
     assert changed[PLANNER].bounds_since == later
 
