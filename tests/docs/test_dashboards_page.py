@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from controlplane.generate.dashboards import boards
-from controlplane.settings.load import examine
-from controlplane.simulate.declared import fleet_yaml
-from controlplane.simulate.mixed import PRICES, mixed_cluster
+from controlplane.settings.load import load
+from tests.e2e.live_fleet import declared
 from tools.dashboard_values import said
 from tools.dashboards_page import ANSWER, PAGE, markdown, page, without_choices
 
@@ -16,17 +15,8 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def shown(folder: Path):
-    """The dashboards of the simulated fleet that the page is about."""
-    text = fleet_yaml(
-        mixed_cluster(),
-        targets_file=folder / "targets.json",
-        patches=folder,
-        store=f"sqlite:///{folder / 'ledger.db'}",
-        port=8700,
-        modes={},
-        prices=PRICES,
-    )
-    return boards(examine(text.encode(), folder=folder).settings)
+    """The dashboards of the run that the page is about."""
+    return boards(load(declared(folder, 8700, {})))
 
 
 def test_titles_meanings_units_and_queries_are_those_of_today(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def live_fleet(
     simulated.start()
     try:
         port = free_port()
-        file = _declare(fleet, folder, port, settings or {})
+        file = declared(folder, port, settings or {})
         made = files(load_with_lines(file), file.read_text())
         own = free_port()
         config = _scraping(folder, simulated.port, (port, own), _rules(made, folder, window), alertmanagers)
@@ -205,7 +205,8 @@ def live_fleet(
         simulated.stop()
 
 
-def _declare(fleet: Fleet, folder: Path, port: int, settings: Mapping[str, object]) -> Path:
+def declared(folder: Path, port: int, settings: Mapping[str, object]) -> Path:
+    """Write the fleet.yaml of the run into an empty folder."""
     patches = folder / "patches"
     patches.mkdir()
     text = fleet_yaml(
