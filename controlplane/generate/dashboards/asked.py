@@ -136,7 +136,7 @@ ANNOTATIONS: tuple[Annotation, ...] = (
     Annotation(
         name="Changes",
         expr=f"sum by ({_GROUP}) ({_SENT}) > sum by ({_GROUP}) {_BEFORE} "
-        f"or sum by ({_GROUP}) ({_SENT}) unless sum by ({_GROUP}) {_BEFORE}",
+        f"or sum by ({_GROUP}) ({_SENT}) > 0 unless sum by ({_GROUP}) {_BEFORE}",
         colour="purple",
         title="{{kind}}: {{result}}",
         text="{{namespace}}",
@@ -149,7 +149,8 @@ ANNOTATIONS: tuple[Annotation, ...] = (
         text="{{severity}} {{namespace}} {{role}} {{model}}",
     ),
 )
-"""A change is marked when its counter grows, and when it is born: the first one counts from nothing to 1."""
+"""A change is marked when its counter grows, and when it is born: the first one counts from nothing to 1. One that
+begins at 0 is no change: after each start the control plane says so of undos."""
 
 
 def address(uid: str, *kept: str, **variables: str) -> str:

@@ -37,6 +37,8 @@ def first_of_all(name: str, labels: str, *replicas: str) -> dict[str, str]:
 
 
 SERIES = {
+    **told("llm_fleet_actions_total", 'kind="undo",result="rolled_back",namespace="late"', f"_x{LONG} 0", "a"),
+    **told("llm_fleet_actions_total", 'kind="scale",result="applied",namespace="late"', f"_x{LONG} 1", "a"),
     **twice("llm_fleet_build_info", 'version="1"', 1),
     **twice("llm_fleet_recommendations", 'kind="scale",state="open"', 3),
     **twice("llm_fleet_recommendation_savings_dollars_per_hour", 'kind="scale",state="open"', 2.5),
@@ -75,6 +77,8 @@ SAID: list[tuple[str, str, int, str, Samples]] = [
         {
             '{kind="scale",result="applied",namespace="llm"}': 1,
             '{kind="undo",result="rolled_back",namespace="llm"}': 1,
+            '{kind="scale",result="applied",namespace="late"}': 1,
+            '{kind="undo",result="rolled_back",namespace="late"}': 0,
         },
     ),
     (
@@ -97,6 +101,12 @@ def asked(uid: str, title: str, index: int) -> str:
     return expr.replace("$__rate_interval", "20m").replace("$__range", "6h")
 
 
+def marked() -> str:
+    """When the dashboards mark a change."""
+    expr: str = REFERENCE["llm-fleet"]["annotations"]["list"][1]["expr"]
+    return expr.replace('"$cluster"', '".*"').replace('"$namespace"', '".*"')
+
+
 @pytest.mark.real
 def test_panels_say_what_is_true(promtool_binary: Path, tmp_path: Path) -> None:
     suite = {
@@ -114,6 +124,13 @@ def test_panels_say_what_is_true(promtool_binary: Path, tmp_path: Path) -> None:
                         "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
                     }
                     for uid, title, index, _, expected in SAID
+                ]
+                + [
+                    {
+                        "expr": marked(),
+                        "eval_time": f"{HOURS}h",
+                        "exp_samples": [{"labels": '{kind="scale",result="applied",namespace="late"}', "value": 1}],
+                    }
                 ],
             }
         ],
