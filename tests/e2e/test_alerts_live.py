@@ -82,7 +82,7 @@ def states(server: RunningServer) -> Mapping[str, str]:
 def _name(labels: Mapping[str, str]) -> str:
     told_apart = (
         ("role", "slo", "severity", "gpu")
-        if labels["alertname"] in {"GPUXidError", "LLMLatencyBudgetBurn"}
+        if labels["alertname"] in {"GPUXidError", "GPUThrottled", "LLMLatencyBudgetBurn"}
         else ("role",)
     )
     return " ".join([labels["alertname"], *(labels[name] for name in told_apart if name in labels)])
