@@ -17,13 +17,15 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from controlplane.cli.doctor_rights import missing, needed
 from controlplane.cli.doctor_sources import OPERATOR, SCALING, Document, Server, Unseen, documents_of, objects, server
 from controlplane.cli.terminal import screen
 from controlplane.clock import SystemClock
-from controlplane.collect.kubernetes_api import KubernetesApi, connection
+from controlplane.collect.kubernetes_access import Access
+from controlplane.collect.kubernetes_api import Connect, KubernetesApi, connection
 from controlplane.collect.prometheus_api import PrometheusApi
 from controlplane.collect.targets import target
-from controlplane.doctor import loaded, naming, operator, rules, scaled_objects, scrapes, series, stages
+from controlplane.doctor import loaded, naming, operator, rights, rules, scaled_objects, scrapes, series, stages
 from controlplane.doctor.report import Report, report
 from controlplane.doctor.row import Row
 from controlplane.generate.alerts import alert_files
@@ -109,6 +111,10 @@ def examine(args: argparse.Namespace, fleet: Loaded | None, given: Sequence[Docu
     for documents in (given, there):  # files are compared with files, a cluster with itself
         rows += operator.check(documents, names if documents is there else None)
         rows += scaled_objects.check(documents, _context(fleet, state))
+    if fleet and not args.offline and fleet.settings.sources.kubernetes:
+        about, lacking = _rights(args, fleet, unseen)
+        facts += about
+        rows += lacking
     if fleet and state and groups is not None:
         facts.append(("Adoption", stages.words(_sight(fleet, state, groups, rows))))
     return report(rows, facts=facts, unseen=unseen.parts)
@@ -181,10 +187,7 @@ def _cluster(args: argparse.Namespace, fleet: Loaded | None, unseen: Unseen) -> 
     named = fleet.settings.sources.kubernetes if fleet else None
     if named is None and not args.namespace:
         return []
-    inside = bool(named and named.in_cluster and not (args.context or args.kubeconfig))
-    context = args.context or (named.context if named else None)
-    connect = connection(in_cluster=inside, context=context, file=args.kubeconfig)
-    api = KubernetesApi(connect, monotonic=SystemClock().monotonic)
+    api = KubernetesApi(_connect(args, fleet), monotonic=SystemClock().monotonic)
     roles = [role.namespace for role in fleet.settings.roles.values() if role.namespace] if fleet else []
     monitoring = [fleet.settings.generate.monitoring.namespace] if fleet else []
     try:
@@ -194,6 +197,28 @@ def _cluster(args: argparse.Namespace, fleet: Loaded | None, unseen: Unseen) -> 
         ]
     finally:
         api.close()
+
+
+def _connect(args: argparse.Namespace, fleet: Loaded | None) -> Connect:
+    named = fleet.settings.sources.kubernetes if fleet else None
+    inside = bool(named and named.in_cluster and not (args.context or args.kubeconfig))
+    context = args.context or (named.context if named else None)
+    return connection(in_cluster=inside, context=context, file=args.kubeconfig)
+
+
+def _rights(args: argparse.Namespace, fleet: Loaded, unseen: Unseen) -> tuple[list[tuple[str, str]], list[Row]]:
+    """What the control plane's account lacks: ours of the cluster where it runs there, else the one we ask with."""
+    cluster, wanted = fleet.settings.sources.kubernetes, needed(fleet.settings)
+    ours = bool(cluster and cluster.in_cluster and (args.context or args.kubeconfig))
+    access = Access(_connect(args, fleet), monotonic=SystemClock().monotonic)
+    try:
+        told = unseen.attempt("cluster: what the account may do", lambda: missing(access, wanted, ours=ours))
+    finally:
+        access.close()
+    if told is None:
+        return [], []
+    account, lacking = told
+    return [rights.fact(wanted, lacking, account)], list(rights.check(lacking, account))
 
 
 def _about_server(state: Server, expected: Sequence[loaded.Group], groups: Sequence[loaded.Group]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from controlplane.doctor import naming, operator, rules, scaled_objects, scrapes, series
+from controlplane.doctor import naming, operator, rights, rules, scaled_objects, scrapes, series
 from controlplane.doctor.check import Check
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
@@ -11,5 +11,6 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "How engines are scraped": scrapes.CHECKS,
     "The Prometheus operator": operator.CHECKS,
     "ScaledObjects and what stands around them": scaled_objects.CHECKS,
+    "What the account may do": rights.CHECKS,
 }
 """By what they are about."""

@@ -11,8 +11,10 @@ import yaml
 from controlplane.cli.main import main
 from controlplane.generate.alerts import alert_files
 from controlplane.generate.forms import form_files
+from controlplane.generate.manifests.rights import changing, reading
 from controlplane.generate.request import Request, request_of
 from controlplane.generate.rules import rule_files
+from controlplane.model.right import ACCOUNT, CHANGING
 from controlplane.settings.load import load_with_lines
 from tests.kube_api import RefusedError
 from tests.kube_cluster import Cluster
@@ -22,7 +24,8 @@ pytestmark = pytest.mark.real
 
 FLEET = """\
 fleet: t
-sources: {{prometheus: "{prometheus}", kubernetes: {{}}}}
+sources: {{prometheus: "{prometheus}", kubernetes: {{{cluster}}}}}
+hands: {{mode: kubernetes, directory: patches}}
 generate: {{monitoring: {{namespace: {space}, labels: {{release: {release}}}}}}}
 roles:
   worker:
@@ -41,10 +44,10 @@ def a_prometheus(space: str) -> dict[str, Any]:
     return {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": meta, "spec": spec}
 
 
-def written(folder: Path, cluster: Cluster, space: str, release: str) -> Path:
+def written(folder: Path, cluster: Cluster, space: str, release: str, where: str = "") -> Path:
     """A fleet.yaml."""
     file = folder / "fleet.yaml"
-    file.write_text(FLEET.format(prometheus=cluster.prometheus_url, space=space, release=release))
+    file.write_text(FLEET.format(prometheus=cluster.prometheus_url, space=space, release=release, cluster=where))
     return file
 
 
@@ -116,3 +119,52 @@ def test_who_may_not_look_is_told_so_and_gets_the_rest(
     missed = {part.split()[1] for part, why in report["unseen"] if "403" in why or "not authorised" in why}
     assert {"prometheuses", "prometheusrules", "deployments"} <= missed
     assert "scaledobjects" not in missed
+
+
+def rights(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Rows about rights, by what is said up to what it leads to."""
+    return {row["said"].partition(":")[0]: row for row in report["rows"] if row["check"].startswith("rights-")}
+
+
+def test_an_account_lacks_what_the_rows_say_and_their_yaml_gives_exactly_that(
+    kube: Cluster, space: str, doctor: Callable[[Path, Path], dict[str, Any]], tmp_path: Path
+) -> None:
+    user = f"oncall-{space}"
+    kinds = {"": "pods", "autoscaling": "horizontalpodautoscalers", "apps": "deployments", "keda.sh": "scaledobjects"}
+    for group, kind in kinds.items():
+        kube.allow(space, user, ["get", "list"], group, [kind])
+    file = written(tmp_path, kube, space, "prom")
+    found = rights(doctor(file, kube.kubeconfig(user)))
+    assert {said: row["severity"] for said, row in found.items()} == {
+        f"may not patch ScaledObject {space}/worker": "critical",
+        f"may not get namespaces {space}": "critical",
+        "may not list, watch nodes": "info",
+        **{f"may not watch {f'{kind}.{group}' if group else kind} in {space}": "info" for group, kind in kinds.items()},
+    }
+    kube.apply(*(part for row in found.values() for part in yaml.load_all(row["fix"], yaml.CSafeLoader)))
+    report = doctor(file, kube.kubeconfig(user))
+    assert rights(report) == {}
+    assert ["Account", f"{user}; has 13 of the 13 rights it takes"] in report["facts"]
+    for kind in ("clusterroles", "clusterrolebindings"):
+        kube.admin.delete(f"/apis/rbac.authorization.k8s.io/v1/{kind}/llm-controlplane-list-watch-nodes")
+
+
+def test_from_outside_it_asks_about_the_account_that_runs_inside(
+    kube: Cluster, space: str, doctor: Callable[[Path, Path], dict[str, Any]], tmp_path: Path
+) -> None:
+    file = written(tmp_path, kube, space, "prom", "in_cluster: true")
+    found = rights(doctor(file, kube.kubeconfig()))
+    row = found[f"may not get, patch ScaledObject {space}/worker"]
+    assert (row["subject"], row["fix"]) == (ACCOUNT, CHANGING)
+
+    asked = request_of(load_with_lines(file), file.read_text())
+    made = [
+        part for part in (*reading(asked.settings), *changing(asked.settings)) if "Cluster" not in str(part["kind"])
+    ]
+    kube.apply(*made)
+    report = doctor(file, kube.kubeconfig())
+    assert not [said for said in rights(report) if "nodes" not in said], "the generated Roles are all it takes"
+
+    kube.allow(space, "curious", ["get", "list"], "keda.sh", ["scaledobjects"])
+    report = doctor(file, kube.kubeconfig("curious"))
+    assert ["cluster: what the account may do", "status 403: create subjectaccessreviews"] in report["unseen"]

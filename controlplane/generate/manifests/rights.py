@@ -60,6 +60,8 @@ def _wanted(settings: Settings) -> dict[str, set[str]]:
         for ref in (role.scaled_object, role.workload):
             if ref is not None:
                 wanted.setdefault(ref.namespace, set()).add(ref.kind)
+        if role.scaled_object is not None and role.workload is None:  # it is looked for by what is scaled
+            wanted.setdefault(role.scaled_object.namespace, set()).update(("Deployment", "StatefulSet"))
         if role.pods is not None:
             wanted.setdefault(role.pods.namespace, set())
     return wanted
