@@ -14,6 +14,7 @@ from controlplane.generate.dashboards.scaling import scaling_board
 from controlplane.generate.dashboards.selfcheck import selfcheck_board
 from controlplane.generate.request import Request
 from controlplane.generate.text import json_text, made_by
+from controlplane.promql.expr import duration
 from controlplane.settings.schema import Settings
 
 __all__ = ["boards", "dashboard_files"]
@@ -38,5 +39,7 @@ def boards(settings: Settings) -> tuple[Board, ...]:
 
 def dashboard_files(request: Request) -> Mapping[str, str]:
     """Path → text of every dashboard."""
-    said = made_by(request.source)
-    return {f"dashboards/{board.uid}.json": json_text(dashboard(board, said)) for board in boards(request.settings)}
+    said, every = made_by(request.source), duration(request.settings.sources.scrape_interval)
+    return {
+        f"dashboards/{board.uid}.json": json_text(dashboard(board, said, every)) for board in boards(request.settings)
+    }

@@ -30,14 +30,21 @@ class _Drawn(core.Panel):  # type: ignore[misc]  # grafanalib ships no types
         return self.panel_json({})
 
 
-def dashboard(board: Board, made_by: str) -> JSON:
-    """A whole dashboard. ``made_by`` is said in its description: it marks the file as generated."""
+def dashboard(board: Board, made_by: str, every: str) -> JSON:
+    """A whole dashboard.
+
+    Args:
+        board: what it shows.
+        made_by: said in its description: it marks the file as generated.
+        every: how often pages are read. Grafana makes ``$__rate_interval`` of it; else of what its data source is set
+            to, 15 s unless somebody changed it, and a rate over four of those sees one sample of a slower scrape.
+    """
     made: list[Any] = []
     y = 0
     for row in board.rows:
         made.append(core.RowPanel(title=row.title, gridPos=core.GridPos(h=1, w=24, x=0, y=y)))
         found = places(row.panels, y + 1)
-        made += [_panel(panel, place) for panel, place in zip(row.panels, found, strict=True)]
+        made += [_panel(panel, place, every) for panel, place in zip(row.panels, found, strict=True)]
         y = max(place.y + place.height for place in found)
     drawn = core.Dashboard(
         title=board.title,
@@ -112,7 +119,7 @@ def _variables(variables: tuple[Variable, ...]) -> list[Any]:
     return made
 
 
-def _panel(panel: Panel, place: Place) -> Any:
+def _panel(panel: Panel, place: Place, every: str) -> Any:
     made = shape(panel)
     inside: JSON = {"type": panel.kind.value, "options": made.options, "transformations": made.transformations}
     if made.defaults:
@@ -122,19 +129,20 @@ def _panel(panel: Panel, place: Place) -> Any:
         description=panel.description,
         dataSource=None if panel.kind is Kind.TEXT else DATASOURCE,
         gridPos=core.GridPos(h=place.height, w=place.width, x=place.x, y=place.y),
-        targets=[_target(query, i, panel.kind) for i, query in enumerate(panel.queries)],
+        targets=[_target(query, i, panel.kind, every) for i, query in enumerate(panel.queries)],
         maxDataPoints=None,
         extraJson=inside,
     )
 
 
-def _target(query: Query, index: int, kind: Kind) -> Any:
+def _target(query: Query, index: int, kind: Kind, every: str) -> Any:
     formats = {Kind.TABLE: "table", Kind.HEATMAP: "heatmap"}
     return core.Target(
         expr=query.expr,
         legendFormat="" if kind is Kind.TABLE else query.legend,
         refId=ref(index),
         datasource=DATASOURCE,
+        interval=every if "$__rate_interval" in query.expr else "",
         instant=kind not in _OVER_TIME,
         format=formats.get(kind, "time_series"),
     )

@@ -35,7 +35,7 @@ _PANEL = {
     "type",
 }
 _ROW = {"collapsed", "gridPos", "id", "panels", "title", "type"}
-_TARGET = {"datasource", "expr", "format", "instant", "legendFormat", "refId"}
+_TARGET = {"datasource", "expr", "format", "instant", "interval", "legendFormat", "refId"}
 _VARIABLE = {
     "allValue",
     "datasource",
@@ -88,7 +88,12 @@ def _panel(panel: JSON) -> JSON:
     if not kept["transformations"]:
         del kept["transformations"]
     kept["fieldConfig"].setdefault("overrides", [])
-    kept["targets"] = [
-        {**_only(target, _TARGET), "editorMode": "code", "range": not target["instant"]} for target in kept["targets"]
-    ]
+    kept["targets"] = [_target(target) for target in kept["targets"]]
+    return kept
+
+
+def _target(target: JSON) -> JSON:
+    kept = {**_only(target, _TARGET), "editorMode": "code", "range": not target["instant"]}
+    if not kept["interval"]:
+        del kept["interval"]
     return kept

@@ -179,6 +179,8 @@ def _sources(board: Board) -> Iterator[str]:
     for panel, target in asking(board):
         if target.get("datasource") != SOURCE or panel.get("datasource") != SOURCE:
             yield f"{panel['title']}: data does not come from the chosen source"
+        if "$__rate_interval" in target["expr"] and "interval" not in target:
+            yield f"{panel['title']}: Grafana is not told how often pages are read"
         if target["instant"] is target["range"]:
             yield f"{panel['title']}: neither or both of an instant and a range"
     for annotation in board["annotations"]["list"]:

@@ -115,6 +115,13 @@ def test_what_a_role_may_spend_on_idling_is_beside_what_it_spends():
         assert len(found["Idle spend by role"].queries) == queries
 
 
+def test_rates_are_over_as_many_scrapes_as_fleet_yaml_says():
+    text = "fleet: slow\nsources: {scrape_interval: 1m}\nroles: {chat: {model: {name: m}, targets: [http://h:8000]}}\n"
+    made = dashboard_files(request_of(examine(text.encode()), text)).values()
+    told = {t["interval"] for body in made for _, t in lint.asking(json.loads(body)) if "$__rate_i" in t["expr"]}
+    assert told == {"1m"}
+
+
 def test_every_dashboard_marks_changes_and_alerts():
     for board in REFERENCE.values():
         _, changes, alerts = board["annotations"]["list"]

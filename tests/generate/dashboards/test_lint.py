@@ -14,7 +14,7 @@ from tests.generate.dashboards import grafana_types, lint
 from tests.generate.promtool import EXAMPLES
 
 Board = dict[str, Any]
-GOOD: Board = dashboard(boards(load_with_lines(EXAMPLES / "reference-fleet.yaml").settings)[1], "made by a test")
+GOOD: Board = dashboard(boards(load_with_lines(EXAMPLES / "reference-fleet.yaml").settings)[1], "made by a test", "15s")
 """The one with the most kinds of panels."""
 
 
@@ -121,6 +121,10 @@ PLANTED = [
     ("without data", dropped("noValue")),
     ("shows NaN", dropped("mappings")),
     ("chosen source", own_source),
+    (
+        "how often",
+        lambda board: chart(board)["targets"][0].update(expr="sum(rate(llm_fleet_actions_total[$__rate_interval]))"),
+    ),
     ("an instant and a range", lambda board: chart(board)["targets"][0].update(instant=True)),
     ("no variable role", no_role),
     ("is used and is no variable", no_role),
