@@ -195,7 +195,8 @@ def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price
     grown: dict[tuple[str, str, str], float] = {}
     for row, samples in live.matrix(f"{TOKENS}[{window}]", now):
         (began, least), (ended, most) = samples[0], samples[-1]
-        if least > (most - least) / 5:  # else rate() is cut short where the counter would have been zero
+        whole = began - (now - WINDOW.total_seconds()) < PACE.total_seconds()  # else it was born in the window
+        if whole and least > (most - least) / 5:  # else rate() is cut short where the counter would have been zero
             grown[row["tenant"], row["role"], row["kind"]] = (most - least) / (ended - began)
     assert len(grown) > 8
     assert {key: rates[key] for key in grown} == pytest.approx(grown, rel=0.01)
@@ -217,6 +218,8 @@ def test_tenants_use_tokens_as_fast_as_they_were_told_and_pay_their_models_price
 
 NOTHING_YET = {
     r"llm_fleet_realised_savings|rolled_back|resets\(": "nothing was changed or started in two minutes",
+    r"llm_gpu:row_remap_failed:bool\{.*> 0": "every GPU is whole",
+    r"llm_gpu:throttled:ratio5m": "the exporter's own list of counters does not have it",
     r"offset 1w": "there was no week before",
     r"count\((vllm:gpu_cache_usage_perc|vllm:time_per_output_token|sglang:)": "one version of one engine is shown",
 }
