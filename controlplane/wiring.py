@@ -29,7 +29,7 @@ from controlplane.collect.litellm import read_litellm
 from controlplane.collect.otlp import read_otlp
 from controlplane.decide.guardrails.approval import people_needed
 from controlplane.errors import RefusedError
-from controlplane.loop.desk import Desk, Health, sent
+from controlplane.loop.desk import Desk, Health, Lead, sent
 from controlplane.loop.policy import Policy
 from controlplane.loop.sessions import SessionBook
 from controlplane.loop.walk import World, run_cycle
@@ -133,7 +133,7 @@ class Service:
             chance=random.Random(),  # noqa: S311  jitter of retries
             grouping=Grouping(wait=settings.slack.group_wait) if settings.slack else None,
         )
-        self._lead = 0
+        self._lead, self._lead_since = 0, clock.now()
         self._history = History.empty(settings.tick)
         self._latest: Cycle | None = None
         self._actions: Counter[tuple[str, str, str]] = Counter()
@@ -178,7 +178,13 @@ class Service:
             dropped=dict(self.schedule.dropped),
             actions=dict(self._actions),
             started=self._started,
+            lead=self._who_leads(),
         )
+
+    def _who_leads(self) -> Lead | None:
+        lead = self.ledger.lease.lead()
+        walks = lead is not None and lead.here and lead.fence == self._lead
+        return replace(lead, since=self._lead_since) if lead and walks else lead
 
     # --- the loops
 
@@ -189,7 +195,7 @@ class Service:
             self._latest = None  # the pages show what the leader keeps
             return
         if lease.fence != self._lead:  # a new leader goes on from what the ledger remembers
-            self._lead, self._history = lease.fence, self._remember()
+            self._lead, self._lead_since, self._history = lease.fence, self._clock.now(), self._remember()
         cycle, self._history = run_cycle(
             self._world, self.policy, self._history, self._clock.now(), self._clock.monotonic
         )

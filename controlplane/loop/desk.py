@@ -20,6 +20,20 @@ ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """Who walks, where several control planes share a ledger."""
+
+    here: bool
+    """Whether it is this process."""
+    fence: int
+    """Number of the lead: each is greater than the one before. 0 before the first is known."""
+    holder: str = ""
+    """Host and process of another that leads; empty where none is known to."""
+    since: datetime | None = None
+    """When this process began to; ``None`` where another leads, and before its first tick."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """How our own loops are doing, by name of the loop (tick, scrape, deliver, retention)."""
 
@@ -32,6 +46,8 @@ class Health:
     """Changes sent by this process: (kind, result, namespace) → how many."""
     started: datetime | None = None
     """When this process began to serve."""
+    lead: Lead | None = None
+    """``None`` where there can be only one process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, select, update
 
 from controlplane.errors import StoreBusyError, StoreError
+from controlplane.loop.desk import Lead
 from controlplane.store.database import Database
 from controlplane.store.tables import lease
 
@@ -57,6 +58,7 @@ class Lease:
         self._fence = 0
         self._seen: tuple[int, int] | None = None
         self._seen_at = 0.0
+        self._other: Lead | None = None
 
     @property
     def fence(self) -> int:
@@ -69,6 +71,14 @@ class Lease:
         if renewed is None or self._database.sqlite:  # there the lock file keeps everybody else out
             return renewed is not None
         return self._monotonic() - renewed < self._times.deadline.total_seconds()
+
+    def lead(self) -> Lead | None:
+        """Who leads, as of our last look; ``None`` where there can be only one process."""
+        if self._database.sqlite:
+            return None
+        if self.leads():
+            return Lead(here=True, fence=self._fence)
+        return self._other or Lead(here=False, fence=self._fence)
 
     def why_not(self) -> str | None:
         """Why nothing may be sent: we do not lead. ``None`` when we do."""
@@ -113,6 +123,8 @@ class Lease:
         row = connection.execute(select(lease)).one()
         if self._seen != (row.fence, row.beat):
             self._seen, self._seen_at = (row.fence, row.beat), now
+        name = row.holder.rpartition(":")[0]  # without what only makes it unique
+        self._other = Lead(here=False, fence=row.fence, holder=name)
         waited = now - self._seen_at >= self._times.lease.total_seconds()
         # with SQLite the lock file says that whoever held it is gone
         if row.holder and not waited and not self._database.sqlite:
@@ -123,6 +135,6 @@ class Lease:
         )
         if taken.rowcount != 1:
             return False
-        self._fence = row.fence + 1
+        self._fence, self._other = row.fence + 1, None
         log.info("%s leads now, number %d", self._holder, self._fence)
         return True
