@@ -19,6 +19,8 @@ ROLE = ("cluster", "namespace", "role")
 """Labels that name a role."""
 ROLE_MODEL = (*ROLE, "model", "phase")
 """Labels of everything recorded per role; ``phase`` is both, prefill or decode."""
+UNASSIGNED = "unassigned"
+"""The role of an engine that nobody claims."""
 MODEL = ("cluster", "namespace", "model")
 TENANT = ("cluster", "tenant", "namespace", "role", "model")
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from controlplane.model.role import Mode, Phase
 from controlplane.model.units import Unit
+from controlplane.promql.recorded import UNASSIGNED
 from controlplane.settings.document import Wrong
 from controlplane.settings.gpus import KNOWN_GPUS, LIST_PRICES
 from controlplane.settings.names import is_loopback
@@ -134,6 +135,13 @@ def _same_model(settings: Settings) -> Iterator[Wrong]:
         first.setdefault(model, name)
 
 
+def _nobodys(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
+    """Rules give a role of this name to engines that nobody claims."""
+    if UNASSIGNED in settings.roles:
+        what = f"{UNASSIGNED} is what rules call engines that belong to no role"
+        yield Wrong(path=("roles", UNASSIGNED), what=what, fix="give the role another name")
+
+
 def _names(settings: Settings, _unsure: Collection[str]) -> Iterator[Wrong]:
     """A name two roles are asked for by: nobody could say which of them served a call."""
     roles = settings.roles
@@ -227,6 +235,7 @@ CHECKS: tuple[Check, ...] = (
     _promises,
     _watched,
     _one_owner,
+    _nobodys,
     _names,
     _apply,
     _hands,

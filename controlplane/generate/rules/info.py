@@ -10,7 +10,7 @@ from controlplane.generate.rules.moved import ours
 from controlplane.generate.rules.rule import Record, labelled, on
 from controlplane.promql import exported
 from controlplane.promql.expr import Match, aggregate, select
-from controlplane.promql.recorded import POD, POD_MODEL, ROLE_MODEL
+from controlplane.promql.recorded import POD, POD_MODEL, ROLE_MODEL, UNASSIGNED
 from controlplane.settings.roles import Role
 from controlplane.settings.schema import Settings
 
@@ -48,7 +48,7 @@ def _roles(settings: Settings) -> str:
         matchers = _matchers(role)
         if matchers is not None:
             ways.append(labelled(aggregate("group", select(RUNNING, matchers), POD), role=name, phase=role.phase.value))
-    ways.append(labelled(aggregate("group", RUNNING, POD), role="unassigned", phase="both"))
+    ways.append(labelled(aggregate("group", RUNNING, POD), role=UNASSIGNED, phase="both"))
     return f" or {on(POD)} ".join(ways)
 
 
