@@ -114,6 +114,11 @@ ROLE_READING = _gauge(
     "namespace role reading unit",
     "A role's reading at the last tick, in its base unit; absent while unknown or old.",
 )
+MISSING_RIGHTS = _gauge(
+    "missing_right",
+    "namespace verb resource name",
+    "1 for each right at the API server without which changes are refused; absent once a change is let through.",
+)
 STOPPED = _gauge("stopped", "", "1 while the kill switch is on, else 0.")
 LOOP_LAST_SUCCESS = _gauge(
     "loop_last_success_timestamp_seconds",
@@ -186,6 +191,7 @@ EXPORTED: tuple[Exported, ...] = (
     SOURCE_SECONDS,
     WALK_SECONDS,
     ROLE_READING,
+    MISSING_RIGHTS,
     STOPPED,
     LOOP_LAST_SUCCESS,
     LOOP_DROPPED,

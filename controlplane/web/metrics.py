@@ -15,6 +15,7 @@ from controlplane import __version__
 from controlplane.loop.desk import ROLLED_BACK, Desk
 from controlplane.model.recommendation import Kind
 from controlplane.promql import exported as ours
+from controlplane.verify.rights import lacking
 from controlplane.verify.savings import realised
 from controlplane.web.metrics_family import family
 from controlplane.web.metrics_seen import seen
@@ -67,8 +68,11 @@ def _kept(desk: Desk) -> Iterator[Metric]:
             savings[key] -= effect
     yield family(ours.RECOMMENDATIONS, [(key, float(n)) for key, n in sorted(states.items())])
     yield family(ours.SAVINGS, sorted(savings.items()))
-    saved = realised(desk.archive.changes(limit=KEPT_AT_MOST), desk.now())
+    changes = desk.archive.changes(limit=KEPT_AT_MOST)
+    saved = realised(changes, desk.now())
     yield family(ours.REALISED_SAVINGS, sorted(((kind.value,), dollars) for kind, dollars in saved.items()))
+    rights = sorted({one.right for one in lacking(changes, desk.now())})
+    yield family(ours.MISSING_RIGHTS, [((r.namespace, r.verb, r.resource, r.name), 1.0) for r in rights])
     yield family(ours.STOPPED, [((), 1.0 if desk.archive.stopped() else 0.0)])
     age = desk.archive.oldest_undelivered(desk.now())
     yield family(ours.OLDEST_UNDELIVERED, [((), age.total_seconds() if age else 0.0)])

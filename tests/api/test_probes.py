@@ -1,12 +1,18 @@
 """Alive means our loops move; ready means the fleet has been looked at; what is old is not repeated on /metrics."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from controlplane.loop.desk import Health
+from controlplane.loop.desk import Health, Lead
+from controlplane.model.change import Bound, ChangeState
+from controlplane.model.right import Right
 from controlplane.promql.exported import EXPORTED
-from tests.builders import NOON
+from tests.builders import NOON, a_change, a_receipt, a_recommendation
+
+BOUND = Bound(uid="u", generation=1)
+"""Tied to an object: it was rehearsed."""
 
 
 def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
@@ -72,3 +78,39 @@ def test_our_own_page_says_what_pods_hold_and_what_that_costs(house):
     assert {key[3] for key in page["llm_fleet_pod_info"]} == {"both"}
     assert not page["llm_fleet_engine_kv_capacity_tokens"], "an engine that does not say it has none"
     assert page["llm_fleet_actions_total"] == {("undo", "llm", "rolled_back"): 0.0}
+
+
+def test_a_right_that_is_missing_is_a_gauge_and_stands_in_the_api_until_a_change_is_let_through(house):
+    right = Right(verb="patch", group="keda.sh", resource="scaledobjects", namespace="llm", name="planner")
+    change = a_change(a_recommendation("planner"), by=None)
+    assert house.ledger.intend(change)
+    refusal = replace(a_receipt(change, ChangeState.REFUSED, "we may not"), lacks=right)
+    house.ledger.settle(refusal)
+    page = samples(house.client().get("/metrics").text)
+    assert page["llm_fleet_missing_right"] == {("planner", "llm", "scaledobjects", "patch"): 1.0}
+    (told,) = house.client().get("/api/v1/health").json()["missing_rights"]
+    assert {key: told[key] for key in ("verb", "group", "resource", "namespace", "name")} == {
+        "verb": "patch",
+        "group": "keda.sh",
+        "resource": "scaledobjects",
+        "namespace": "llm",
+        "name": "planner",
+    }
+    assert (told["said"], told["times"]) == ("we may not", 1)
+
+    later = replace(a_change(a_recommendation("planner"), at=NOON + timedelta(minutes=1), by=None), bound=BOUND)
+    assert house.ledger.intend(later)
+    house.ledger.settle(a_receipt(later))
+    house.now = NOON + timedelta(minutes=2)
+    assert not samples(house.client().get("/metrics").text).get("llm_fleet_missing_right")
+    assert house.client().get("/api/v1/health").json()["missing_rights"] == []
+
+
+def test_the_api_says_how_the_service_itself_is(house):
+    told = house.client().get("/api/v1/health").json()
+    assert told["lead"] is None, "over a file there can be only one"
+    assert told["loops"] == [{"name": "tick", "last_success": "2026-06-01T12:00:00Z", "error": None}]
+    house.health = Health(last_success={}, errors={"tick": "disk full"}, lead=Lead(here=False, fence=3, holder="b:1"))
+    told = house.client().get("/api/v1/health").json()
+    assert told["lead"] == {"here": False, "fence": 3, "holder": "b:1", "since": None}
+    assert told["loops"] == [{"name": "tick", "last_success": None, "error": "disk full"}]

@@ -51,6 +51,10 @@ def test_d7_when_the_leader_ends_the_other_walks_on_from_the_same_ledger(
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
 
+    def page(name: str, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[name]}/{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
     engine = create_engine(database)
 
     def scalar(query: str) -> Any:
@@ -63,6 +67,12 @@ def test_d7_when_the_leader_ends_the_other_walks_on_from_the_same_ledger(
         services["second"] = start("second")
         (wish,) = until(lambda: ask("second", "recommendations"))
         assert scalar("select fence from lease") == 1
+        here = ask("first", "health")["lead"]
+        assert (here["here"], here["fence"], here["holder"]) == (True, 1, None) and here["since"] is not None
+        there = until(lambda: ask("second", "health")["lead"]["holder"] and ask("second", "health")["lead"])
+        assert (there["here"], there["fence"]) == (False, 1)
+        assert there["holder"].endswith(f":{services['first'].pid}")
+        assert "this one stands by" in page("second", "health")
 
         ask("second", f"recommendations/{wish['id']}/approve", {"version": wish["version"]})
         (seen,) = ask("first", "recommendations")
@@ -73,6 +83,9 @@ def test_d7_when_the_leader_ends_the_other_walks_on_from_the_same_ledger(
         ticks = scalar("select count(*) from cycles")
         until(lambda: scalar("select count(*) from cycles") > ticks, seconds=30)
         assert scalar("select fence from lease") == 2
+        here = ask("second", "health")["lead"]
+        assert (here["here"], here["fence"]) == (True, 2)
+        assert "(fence 2)" in page("second", "health")
         (seen,) = ask("second", "recommendations")
         assert (seen["id"], seen["opened"]) == (wish["id"], wish["opened"])
     finally:

@@ -167,4 +167,6 @@ def test_from_outside_it_asks_about_the_account_that_runs_inside(
 
     kube.allow(space, "curious", ["get", "list"], "keda.sh", ["scaledobjects"])
     report = doctor(file, kube.kubeconfig("curious"))
-    assert ["cluster: what the account may do", "status 403: create subjectaccessreviews"] in report["unseen"]
+    assert ["cluster: what the account may do", "not authorised: status 403: create subjectaccessreviews"] in report[
+        "unseen"
+    ]

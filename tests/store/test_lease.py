@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from controlplane.errors import StoreBusyError
+from controlplane.loop.desk import Lead
 from controlplane.store.lease import Lease, LeaseTimes
 from controlplane.store.ledger import Ledger, open_ledger
 from tests.builders import a_change, a_receipt, a_recommendation
@@ -60,6 +61,7 @@ def test_a_file_that_nobody_else_can_open_needs_no_renewing(tmp_path: Path) -> N
     lease.turn()
     clock.now += 1000 * LEASE
     assert lease.leads() and lease.turn() and lease.fence == 1
+    assert lease.lead() is None, "where there can be only one nobody asks"
     ledger.close()
 
 
@@ -108,6 +110,26 @@ def test_what_is_given_back_is_taken_at_once(shared: Ledger) -> None:
     assert second.turn() and not first.leads()
     first.release()
     assert second.turn(), "what is not one's own cannot be given back"
+
+
+@pytest.mark.real
+def test_each_process_knows_who_leads(shared: Ledger) -> None:
+    mine, theirs = Seconds(), Seconds()
+    first, second = a_lease(shared, "pod-a:1:f00", mine), a_lease(shared, "pod-b:1:ba5", theirs)
+    assert second.lead() == Lead(here=False, fence=0), "it has not looked yet"
+    first.turn()
+    second.turn()
+    assert first.lead() == Lead(here=True, fence=1)
+    assert second.lead() == Lead(here=False, fence=1, holder="pod-a:1")
+    mine.now += DEADLINE
+    assert first.lead() == Lead(here=False, fence=1), "it could not renew"
+    first.release()
+    second.turn()
+    first.turn()
+    assert second.lead() == Lead(here=True, fence=2)
+    assert first.lead() == Lead(here=False, fence=2, holder="pod-b:1")
+    theirs.now += DEADLINE
+    assert second.lead() == Lead(here=False, fence=2), "whom it took over from is nobody to name"
 
 
 @pytest.mark.real

@@ -1,12 +1,14 @@
 """The API's words for what is now: sources, replicas, roles, the fleet, readings over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from controlplane.loop.desk import Health
 from controlplane.model.desired import Desired
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaView, RoleView
+from controlplane.verify.rights import Lacking
 from controlplane.web.api.schemas import Shape
 
 
@@ -159,6 +161,72 @@ class FleetOut(Shape):
     budget_dollars_per_hour: float | None
     sources: list[Source]
     stop: Stop
+
+
+class LoopOut(Shape):
+    """One of the service's own loops."""
+
+    name: str
+    last_success: datetime | None
+    error: str | None
+
+
+class LeadOut(Shape):
+    """Who walks, where several control planes share a ledger; null where there can be only one."""
+
+    here: bool
+    fence: int
+    holder: str | None
+    since: datetime | None
+
+
+class MissingRight(Shape):
+    """A right at the API server without which changes of an object are refused."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+    said: str
+    since: datetime
+    last: datetime
+    times: int
+
+    @classmethod
+    def of(cls, one: Lacking) -> "MissingRight":
+        right = one.right
+        return cls(
+            verb=right.verb,
+            group=right.group,
+            resource=right.resource,
+            namespace=right.namespace,
+            name=right.name,
+            said=one.said,
+            since=one.since,
+            last=one.last,
+            times=one.times,
+        )
+
+
+class HealthOut(Shape):
+    """How the service itself is."""
+
+    loops: list[LoopOut]
+    lead: LeadOut | None
+    missing_rights: list[MissingRight]
+
+    @classmethod
+    def of(cls, h: Health, rights: Sequence[Lacking]) -> "HealthOut":
+        names = sorted({*h.last_success, *h.errors})
+        lead = h.lead and LeadOut(
+            here=h.lead.here, fence=h.lead.fence, holder=h.lead.holder or None, since=h.lead.since
+        )
+        return cls(
+            loops=[LoopOut(name=n, last_success=h.last_success.get(n), error=h.errors.get(n)) for n in names],
+            lead=lead,
+            missing_rights=[MissingRight.of(one) for one in rights],
+        )
 
 
 class Points(Shape):

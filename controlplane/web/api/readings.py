@@ -9,13 +9,14 @@ from controlplane.errors import NotFoundError, RefusedError
 from controlplane.loop.desk import Desk
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
-from controlplane.web.api.live import FleetOut, Points, RoleOut, Source, Stop
+from controlplane.verify.rights import REMEMBERED, lacking
+from controlplane.web.api.live import FleetOut, HealthOut, Points, RoleOut, Source, Stop
 
 LONGEST = timedelta(days=400)
 
 
 def router(desk: Desk) -> APIRouter:
-    """Routes ``/fleet``, ``/roles``, ``/readings``."""
+    """Routes ``/fleet``, ``/health``, ``/roles``, ``/readings``."""
     routes = APIRouter(tags=["readings"])
 
     def known(name: str) -> RoleName:
@@ -44,6 +45,12 @@ def router(desk: Desk) -> APIRouter:
             sources=[Source.of(s) for s in cycle.fleet.sources] if cycle else [],
             stop=Stop(on=True, by=stop.by, at=stop.at, reason=stop.reason) if stop else Stop(on=False),
         )
+
+    @routes.get("/health")
+    def health() -> HealthOut:
+        """The service itself: its loops, who leads where several may, and what it may not do at the API server."""
+        now = desk.now()
+        return HealthOut.of(desk.health(), lacking(desk.archive.changes(since=now - REMEMBERED, limit=200), now))
 
     @routes.get("/roles")
     def roles() -> list[RoleOut]:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controlplane.loop.desk import Health
+from controlplane.loop.desk import Health, Lead
 from controlplane.model.cycle import Cycle
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
 from controlplane.model.role import RoleSpec, RoleView
 from controlplane.model.units import seconds_text, text
+from controlplane.verify.rights import Lacking
 from controlplane.web import links
 from controlplane.web.views import moments, wording
 from controlplane.web.views.fleet import Tag
@@ -47,6 +48,16 @@ class LoopLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RightLine:
+    """A right that the hands lack."""
+
+    words: str
+    fix: str
+    since: str
+    tried: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
     """What cannot be known about a role, and why."""
 
@@ -67,6 +78,9 @@ class HealthPage:
     more: int
     """Sources that are not listed."""
     sources_words: str
+    rights: tuple[RightLine, ...]
+    lead: str
+    """Who leads; empty where there can be only one process."""
     loops: tuple[LoopLine, ...]
     blind: tuple[Blind, ...]
     steps: tuple[tuple[str, str, float], ...]
@@ -91,6 +105,7 @@ def page(
     health: Health,
     roles: tuple[RoleSpec, ...],
     *,
+    rights: tuple[Lacking, ...],
     undelivered: timedelta | None,
     tick: timedelta,
     now: datetime,
@@ -107,6 +122,8 @@ def page(
         trouble=any(not s.ok for s in sources),
         more=max(0, len(ordered) - MOST_SOURCES),
         sources_words=f"{sum(s.ok for s in sources)} of {len(sources)} answer",
+        rights=tuple(_right(one, now) for one in rights),
+        lead=lead(health.lead, now) if health.lead else "",
         loops=_loops(health, tick=tick, now=now),
         blind=tuple(b for spec in roles if (b := _blind(views.get(spec.name), spec))),
         steps=tuple((name, _short(s), round(s / whole * 100, 1) if whole else 0.0) for name, s in took.items()),
@@ -141,6 +158,26 @@ def _source(s: SourceHealth, begun: frozenset[str], now: datetime) -> SourceLine
         took="" if s.took_seconds is None else _short(s.took_seconds),
         series="" if s.series is None else f"{s.series:,}",
     )
+
+
+def _right(one: Lacking, now: datetime) -> RightLine:
+    _, _, fix = one.said.partition("to allow it: ")  # as the hands write it
+    return RightLine(
+        words=f"may not {one.right}",
+        fix=f"To allow it: {fix}" if fix else one.said,
+        since=f"since {moments.minute(one.since, now)}",
+        tried=f"refused {one.times} times, last {moments.ago(one.last, now)}" if one.times > 1 else "refused once",
+    )
+
+
+def lead(told: Lead, now: datetime) -> str:
+    """In a sentence: ``This process leads since 12:03 (fence 7)``."""
+    if told.here:
+        since = f" since {moments.minute(told.since, now)}" if told.since else ""
+        return f"This process leads{since} (fence {told.fence})."
+    if told.holder:
+        return f"Another process leads ({told.holder}, fence {told.fence}); this one stands by."
+    return f"No process is known to lead now (last fence {told.fence}); the next to reach the ledger takes over."
 
 
 def _loops(health: Health, *, tick: timedelta, now: datetime) -> tuple[LoopLine, ...]:

@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from controlplane.loop.desk import Health
+from controlplane.loop.desk import Health, Lead
 from controlplane.model.change import OutcomeState
 from controlplane.model.decision import Check, Verdict
+from controlplane.model.keys import ObjectRef
 from controlplane.model.patch import FieldChange, Patch
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Confidence, Level, State
+from controlplane.model.right import Right
+from controlplane.verify.rights import Lacking
 from controlplane.web.views import events, health, recommendation, recommendations
 from controlplane.web.views.diff import diff
 from tests.builders import (
@@ -156,7 +159,7 @@ def test_last_changes_tell_their_outcome_where_there_is_one():
 
 
 def trust(cycle=None, **more):
-    usual = {"undelivered": None, "tick": timedelta(seconds=15), "now": NOON}
+    usual = {"rights": (), "undelivered": None, "tick": timedelta(seconds=15), "now": NOON}
     return health.page(cycle, more.pop("health", Health(last_success={})), (a_spec(),), **{**usual, **more})
 
 
@@ -174,6 +177,44 @@ def test_a_loop_is_late_or_failing_or_fine():
     )
     states = {x.name.partition(":")[0]: x.state.words for x in trust(health=loops).loops}
     assert states == {"tick": "late", "deliver": "failing", "rollup": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("lead", "words"),
+    [
+        pytest.param(Lead(here=True, fence=7, since=NOON), "This process leads since 12:00 (fence 7).", id="here"),
+        pytest.param(Lead(here=True, fence=7), "This process leads (fence 7).", id="before its first tick"),
+        pytest.param(
+            Lead(here=False, fence=8, holder="pod-b:1"),
+            "Another process leads (pod-b:1, fence 8); this one stands by.",
+            id="another",
+        ),
+        pytest.param(
+            Lead(here=False, fence=8),
+            "No process is known to lead now (last fence 8); the next to reach the ledger takes over.",
+            id="nobody",
+        ),
+        pytest.param(None, "", id="there can be only one"),
+    ],
+)
+def test_who_leads_is_one_sentence(lead, words):
+    assert trust(health=Health(last_success={}, lead=lead)).lead == words
+
+
+def test_a_missing_right_is_told_with_what_gives_it():
+    right = Right(verb="patch", group="keda.sh", resource="scaledobjects", namespace="llm", name="worker")
+    one = Lacking(
+        target=ObjectRef("ScaledObject", "llm", "worker"),
+        right=right,
+        said="we may not patch ScaledObject llm/worker; to allow it: kubectl apply -k x; the API server says: no",
+        since=NOON - timedelta(minutes=40),
+        last=NOON - timedelta(minutes=4),
+        times=3,
+    )
+    (line,) = trust(rights=(one,)).rights
+    assert line.words == "may not patch ScaledObject llm/worker"
+    assert line.fix == "To allow it: kubectl apply -k x; the API server says: no"
+    assert (line.since, line.tried) == ("since 11:20", "refused 3 times, last 4 min ago")
 
 
 def test_readings_that_share_a_reason_stand_together():
