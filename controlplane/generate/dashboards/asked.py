@@ -75,11 +75,15 @@ def once(name: str, *matches: Match, also: Sequence[str] = ()) -> str:
 def grown(name: str, *matches: Match, window: str, also: Sequence[str] = ()) -> str:
     """How much each series of a counter of ours grew in the window, those that were born in it included.
 
-    ``increase`` sees no growth in a counter that begins at 1, and the first of anything is what one looks for.
+    ``increase`` sees no growth in a counter that begins at 1, and the first of anything is what one looks for. Born is
+    what was not there at the window's beginning, nor on the first page that its target showed since: a pod that took
+    another's place shows the ledger's counters from its first page on.
     """
     series = asked(name, *matches, also=also)
     risen = f"increase({series}[{window}])"
-    born = f"(min_over_time({series}[{window}]) unless {series} offset {window})"
+    pages = f"count_over_time({asked(ours.STOPPED.name, window=window)})"
+    later = f"count_over_time({series}[{window}]) < on (cluster, job, instance) group_left () {pages}"
+    born = f"(min_over_time({series}[{window}]) and {later} unless {series} offset {window})"
     return f"({risen} + {born} or {risen} or {born})"
 
 

@@ -183,7 +183,7 @@ def _busy() -> Row:
                     Query(expr=of_device("llm_gpu:dram_active:ratio"), legend="Memory bus", unit=SHARE),
                     Query(expr=of_device("llm_gpu:memory_used:bytes"), legend="Memory taken", unit="bytes"),
                     Query(expr=of_device("llm_gpu:gpu_equivalents:value"), legend="Size", unit=GPUS, decimals=2),
-                    Query(expr=by(f"{device} role", "group", held), legend="Role's"),
+                    Query(expr=by(f"{device} role", "group", held), legend="Role's", hidden=True),
                 ),
                 height=10,
                 quiet=NO_DCGM,

@@ -68,6 +68,8 @@ class Query:
     """Words for a table's numbers."""
     decimals: int | None = None
     """Of a table's column."""
+    hidden: bool = False
+    """A table's column that is only there for the names it brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

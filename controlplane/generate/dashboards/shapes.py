@@ -172,6 +172,8 @@ def _column(query: Query) -> JSON:
         found["mappings"] = _words(query.states)
     if query.steps:
         found["thresholds"] = _thresholds(query.steps)
+    if query.hidden:
+        found["custom.hidden"] = True
     if query.steps or query.states:
         found["custom.cellOptions"] = {"type": "color-text"}
     return found

@@ -122,6 +122,14 @@ def test_rates_are_over_as_many_scrapes_as_fleet_yaml_says():
     assert told == {"1m"}
 
 
+def test_a_column_that_only_brings_the_role_is_not_shown():
+    overrides = {
+        o["matcher"]["options"]: o["properties"] for o in panel("llm-gpu", "Devices")["fieldConfig"]["overrides"]
+    }
+    assert {"id": "custom.hidden", "value": True} in overrides["Role's"]
+    assert all(p["id"] != "custom.hidden" for p in overrides["Role"])
+
+
 def test_every_dashboard_marks_changes_and_alerts():
     for board in REFERENCE.values():
         _, changes, alerts = board["annotations"]["list"]

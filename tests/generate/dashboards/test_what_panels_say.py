@@ -37,6 +37,15 @@ def first_of_all(name: str, labels: str, *replicas: str) -> dict[str, str]:
 
 
 SERIES = {
+    **twice("llm_fleet_stopped", "", 0),
+    **{
+        name: values
+        for replica, values in (("gone", f"{{}}x{BORN}"), ("new", f"_x{BORN + 5} {{}}x{LONG - BORN}"))
+        for name, values in (
+            told("llm_fleet_stopped", "", values.format(0), replica)
+            | told("llm_fleet_session_budget_exceeded_total", 'tenant="b"', values.format(250), replica)
+        ).items()
+    },
     **told("llm_fleet_actions_total", 'kind="undo",result="rolled_back",namespace="late"', f"_x{LONG} 0", "a"),
     **told("llm_fleet_actions_total", 'kind="scale",result="applied",namespace="late"', f"_x{LONG} 1", "a"),
     **twice("llm_fleet_build_info", 'version="1"', 1),
@@ -67,7 +76,13 @@ SAID: list[tuple[str, str, int, str, Samples]] = [
     ("llm-cost", "Changes: promised and realised savings", 0, "one ledger", {'{state="open"}': 2.5}),
     ("llm-agents", "Active sessions", 0, "two replicas tell of one ledger", {"{}": 7}),
     ("llm-agents", "Active sessions by role", 0, "two replicas tell of one ledger", {'{role="planner"}': 7}),
-    ("llm-agents", "Over their allowance", 0, "the first of a tenant, told by two replicas", {"{}": 1}),
+    (
+        "llm-agents",
+        "Over their allowance",
+        0,
+        "the first of a tenant, told by two replicas; none of a ledger that moved to another pod",
+        {"{}": 1},
+    ),
     ("llm-scaling", "Taken back", 0, "the first undo", {"{}": 1}),
     (
         "llm-scaling",
