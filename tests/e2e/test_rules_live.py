@@ -220,6 +220,7 @@ NOTHING_YET = {
     r"llm_fleet_realised_savings|rolled_back|resets\(": "nothing was changed or started in two minutes",
     r"llm_gpu:row_remap_failed:bool\{.*> 0": "every GPU is whole",
     r"llm_gpu:throttled:ratio5m": "the exporter's own list of counters does not have it",
+    r"llm_fleet_missing_right": "patch files need no rights",
     r"offset 1w": "there was no week before",
     r"count\((vllm:gpu_cache_usage_perc|vllm:time_per_output_token|sglang:)": "one version of one engine is shown",
 }

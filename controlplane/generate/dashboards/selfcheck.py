@@ -203,6 +203,27 @@ def _sources(settings: Settings) -> Row:
                 width=12,
                 height=6,
             ),
+            table(
+                "Rights it lacks",
+                "What the API server refused, by the right that was missing; gone once a change is let through. "
+                "`controlplane doctor` has the Role that gives it.",
+                (
+                    Key(label="verb", title="May not"),
+                    Key(label="resource", title="Resource"),
+                    Key(label="namespace", title="Namespace"),
+                    Key(label="name", title="Name"),
+                ),
+                (
+                    Query(
+                        expr=by("verb resource namespace name", "max", asked(ours.MISSING_RIGHTS.name)),
+                        legend="Missing",
+                        hidden=True,
+                    ),
+                ),
+                height=5,
+                nothing="none",
+                quiet="no right is missing",
+            ),
         ),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import yaml
 
+from controlplane.promql.exported import EXPORTED
 from controlplane.promql.recorded import RECORDED
 from tests.generate.dashboards import lint
 from tests.generate.dashboards.test_dashboards import REFERENCE
@@ -27,6 +28,11 @@ def asked_for() -> Iterator[str]:
 
 def test_every_recorded_name_is_asked_for():
     assert {recorded.name for recorded in RECORDED} - set(asked_for()) == KEPT_FOR_PEOPLE
+
+
+def test_every_metric_of_ours_is_asked_for():
+    asked = set(asked_for())
+    assert [metric.name for metric in EXPORTED if not asked & set(metric.series)] == []
 
 
 def test_most_levels_are_on_dashboards():
