@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
-from controlplane.loop.desk import Desk, Health
+from controlplane.loop.desk import Desk, Health, Lead
 from controlplane.model.belief import RoleBeliefs, Start
 from controlplane.model.change import Change, ChangeRecord, ChangeState, Outcome, OutcomeState, Receipt
 from controlplane.model.cycle import Cycle
@@ -27,6 +27,7 @@ from controlplane.model.recommendation import (
     Risk,
     State,
 )
+from controlplane.model.right import ACCOUNT, CHANGING, Right, cure
 from tests.builders import a_recommendation, an_expectation
 from tests.web.fake_sessions import a_book, the_sessions
 from tests.web.fakes import FakeLedger, a_desk
@@ -170,6 +171,16 @@ def changed(
     )
 
 
+def refused(name: str, before: int, after: int, minutes: float) -> ChangeRecord:
+    """A change that the API server did not let us make."""
+    record = changed(name, before, after, minutes)
+    right = Right(verb="patch", group="keda.sh", resource="scaledobjects", namespace="llm", name=name)
+    theirs = f'scaledobjects.keda.sh "{name}" is forbidden: User "{ACCOUNT}" cannot patch resource "scaledobjects"'
+    said = f"we may not {right}; to allow it: {cure(right, ACCOUNT, CHANGING)}; the API server says: {theirs}"
+    receipt = Receipt(change=record.change.id, state=ChangeState.REFUSED, at=record.change.at, said=said, lacks=right)
+    return replace(record, receipt=receipt)
+
+
 CHECKS = (
     Check(guardrail="freshness", passed=True, said="Data is fresh and complete", number="6 s, 2 of 2"),
     Check(guardrail="bounds", passed=True, said="Within bounds", number="3 ≤ 4"),
@@ -270,6 +281,8 @@ def ledger(*, down: int = 0) -> FakeLedger:
             changed(
                 "worker", 5, 4, 143, outcome=OutcomeState.WORSE, said="TTFT p95 rose to 1.9 s; taken back after 3 min"
             ),
+            refused("reranker", 1, 2, 190),
+            refused("reranker", 1, 2, 185),
             changed("planner", 1, 2, 320, outcome=OutcomeState.MET, said="TTFT p95 fell from 2.6 s to 0.7 s"),
         ],
         histories={
@@ -287,7 +300,11 @@ def desk(books: FakeLedger | None = None, *, note: str = "", late: timedelta = t
         roles=ROLES,
         now=now,
         limits=LIMITS,
-        health=Health(last_success=loops, errors={"deliver": "hooks.slack.com: 429, again in 30 s"}),
+        health=Health(
+            last_success=loops,
+            errors={"deliver": "hooks.slack.com: 429, again in 30 s"},
+            lead=Lead(here=True, fence=7, since=NOW - 2 * HOUR),
+        ),
         note=note,
         fleet="agents-prod",
         sessions=a_book(the_sessions()),

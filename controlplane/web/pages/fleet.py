@@ -4,11 +4,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from controlplane.loop.desk import Desk
+from controlplane.loop.sessions import SessionBook
 from controlplane.model.recommendation import State
+from controlplane.model.session import SessionQuery
 from controlplane.web.pages.render import Render
 from controlplane.web.views import events, fleet, recommendations
 from controlplane.web.views.first_start import first_start
-from controlplane.web.views.totals import totals
+from controlplane.web.views.totals import MOST_OVER, AtWork, totals
 
 
 def router(desk: Desk, render: Render) -> APIRouter:
@@ -26,7 +28,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
             "fleet.html",
             begin=begin,
             rows=fleet.rows(desk.roles, cycle, desk.limits, text=q, sort=sort) if cycle else (),
-            totals=totals(cycle) if cycle and not begin else (),
+            totals=totals(cycle, _at_work(desk.sessions)) if cycle and not begin else (),
             heads=fleet.heads(sort, q),
             q=q,
             sort=sort,
@@ -37,3 +39,11 @@ def router(desk: Desk, render: Render) -> APIRouter:
         )
 
     return routes
+
+
+def _at_work(book: SessionBook | None) -> AtWork | None:
+    """``None`` where nobody tells of calls."""
+    if book is None:
+        return None
+    over = book.sessions(SessionQuery(active=True, over=True, limit=MOST_OVER + 1))
+    return AtWork(active=sum(one.sessions for one in book.active()), over=len(over))

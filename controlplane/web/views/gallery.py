@@ -115,6 +115,7 @@ def samples(now: datetime) -> Samples:
             ),
             Total(label="Spent", value="$49.28", unit="at least", note="1 without a price", how="what was priced"),
             Total(label="Tokens", value="unknown", unit="", note="no role's tokens are known", how="", known=False),
+            Total(label="Sessions", value="212", unit="active", note="1 over its allowance", how="", href="#"),
         ),
         facts=(
             Fact(label="Costs", words="+$5.00/h", note="budget left $5.19/h"),

@@ -1,4 +1,4 @@
-"""The strip of big numbers above the roles: money, promises, tokens, replicas. Half a bill is not a bill."""
+"""The strip of big numbers above the roles: money, promises, tokens, replicas, sessions. Half a bill is not a bill."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from datetime import timedelta
 from controlplane.model.cycle import Cycle
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, RoleView
+from controlplane.model.session import SOURCE
 from controlplane.model.units import text
+from controlplane.web import links
 from controlplane.web.views import wording
 from controlplane.web.views.fleet import tokens_per_second
 from controlplane.web.views.quantity import short
@@ -16,6 +18,9 @@ WINDOW = timedelta(minutes=30)
 """Over which "objectives met" is counted."""
 
 HOURS_A_MONTH = 730
+
+MOST_OVER = 20
+"""Active sessions over their allowance that are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +34,21 @@ class Total:
     how: str
     """How it is put together, for those who ask."""
     known: bool = True
+    href: str = ""
+    """Where the note leads; empty: nowhere."""
 
 
-def totals(cycle: Cycle) -> tuple[Total, ...]:
-    """The six numbers of the Fleet page."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """Sessions that run now."""
+
+    active: int
+    over: int
+    """Of them, those over their allowance: counted up to :data:`MOST_OVER` and one."""
+
+
+def totals(cycle: Cycle, sessions: AtWork | None = None) -> tuple[Total, ...]:
+    """The numbers of the Fleet page; ``sessions`` are ``None`` where nobody tells of calls."""
     roles = tuple(cycle.fleet.roles.values())
     return (
         _spend(cycle, roles),
@@ -41,6 +57,7 @@ def totals(cycle: Cycle) -> tuple[Total, ...]:
         _idle(cycle),
         _tokens(roles),
         _replicas(roles),
+        *((_sessions(cycle, sessions),) if sessions else ()),
     )
 
 
@@ -146,3 +163,18 @@ def _replicas(roles: tuple[RoleView, ...]) -> Total:
     most = sum(r.in_force.max for r in roles)
     note = " · ".join([*([f"{starting:g} starting"] if starting else []), *([f"{lost} not answering"] if lost else [])])
     return Total(label=label, value=f"{ready:g}", unit=f"of {most}", note=note or "none starting", how=how)
+
+
+def _sessions(cycle: Cycle, sessions: AtWork) -> Total:
+    label, how = "Sessions", "sessions that made a call within sessions.idle_after, as far as calls have been told"
+    source = next((s for s in cycle.fleet.sources if s.name == SOURCE), None)
+    if source is not None and not source.ok:
+        return _unknown(label, source.detail or "no call was told", how)
+    over = f"more than {MOST_OVER}" if sessions.over > MOST_OVER else f"{sessions.over}"
+    note = (
+        f"{over} over {'its' if sessions.over == 1 else 'their'} allowance"
+        if sessions.over
+        else "none over its allowance"
+    )
+    href = links.sessions(state="over") if sessions.over else links.sessions(state="active")
+    return Total(label=label, value=f"{sessions.active:,}", unit="active", note=note, how=how, href=href)

@@ -7,6 +7,7 @@ import pytest
 
 from controlplane.loop.desk import Health
 from controlplane.model.finding import Severity
+from controlplane.model.fleet import SourceHealth
 from controlplane.model.limit import Limit
 from controlplane.model.reading import Reading
 from controlplane.model.role import Mode, ReplicaState
@@ -38,6 +39,31 @@ def row(role, **cycle):
 def total(label, *roles, **cycle):
     made = totals.totals(a_cycle(a_fleet(*roles, budget=32.0), **cycle))
     return next(t for t in made if t.label.startswith(label))
+
+
+@pytest.mark.parametrize(
+    ("over", "note", "href"),
+    [
+        pytest.param(0, "none over its allowance", "/sessions?state=active", id="none"),
+        pytest.param(1, "1 over its allowance", "/sessions?state=over", id="one"),
+        pytest.param(20, "20 over their allowance", "/sessions?state=over", id="many"),
+        pytest.param(21, "more than 20 over their allowance", "/sessions?state=over", id="too many to count"),
+    ],
+)
+def test_sessions_are_a_number_with_those_over_their_allowance(over, note, href):
+    made = totals.totals(a_cycle(a_fleet()), totals.AtWork(active=1212, over=over))[-1]
+    assert (made.label, made.value, made.unit) == ("Sessions", "1,212", "active")
+    assert (made.note, made.href, made.known) == (note, href, True)
+
+
+def test_sessions_nobody_has_told_of_are_unknown_and_not_none():
+    silent = SourceHealth(name="sessions", kind="litellm", detail="no call was ever told")
+    made = totals.totals(a_cycle(a_fleet(sources=(silent,))), totals.AtWork(active=0, over=0))[-1]
+    assert (made.value, made.note, made.known) == ("unknown", "no call was ever told", False)
+
+
+def test_where_nobody_tells_of_calls_there_is_no_such_number():
+    assert "Sessions" not in [t.label for t in totals.totals(a_cycle(a_fleet()))]
 
 
 @pytest.mark.parametrize(
