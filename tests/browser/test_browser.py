@@ -103,10 +103,10 @@ def test_a_session_is_reached_from_the_list_and_filters_stand_in_the_address(loo
     eyes = look(showcase.desk())
     settled(eyes, "/sessions")
     eyes.driver.find_element(By.PARTIAL_LINK_TEXT, "over their allowance").click()
-    WebDriverWait(eyes.driver, 10).until(lambda d: "state=over" in d.current_url)
+    WebDriverWait(eyes.driver, 10).until(lambda d: "state=over" in d.current_url and whole(d))
     eyes.keys("/")
     eyes.keys("research", Keys.ENTER)
-    WebDriverWait(eyes.driver, 10).until(lambda d: "tenant=research" in d.current_url)
+    WebDriverWait(eyes.driver, 10).until(lambda d: "tenant=research" in d.current_url and whole(d))
     assert "state=over" in eyes.driver.current_url
     assert len(eyes.driver.find_elements(By.CSS_SELECTOR, "#live tbody tr")) == 1
     eyes.driver.find_element(By.CSS_SELECTOR, "#live tbody a.name").click()
@@ -173,8 +173,10 @@ def test_stopping_and_resuming_by_form(look):
     eyes.driver.find_element(By.CSS_SELECTOR, ".btn.danger").click()
     WebDriverWait(eyes.driver, 10).until(lambda d: "All changes are stopped." in d.page_source)
     eyes.driver.find_element(By.LINK_TEXT, "Resume…").click()
+    WebDriverWait(eyes.driver, 10).until(lambda d: d.current_url.endswith("/stop") and whole(d))
     eyes.driver.find_element(By.CSS_SELECTOR, ".btn.primary").click()
-    WebDriverWait(eyes.driver, 10).until(lambda d: "All changes are stopped." not in d.page_source)
+    WebDriverWait(eyes.driver, 10).until(lambda d: d.current_url == f"{eyes.address}/" and whole(d))
+    assert "All changes are stopped." not in eyes.driver.page_source
     assert [what for what, *_ in books.said] == ["stop", "resume", "nudge"]
 
 
@@ -184,9 +186,13 @@ def test_stopping_and_resuming_by_form(look):
 def test_two_letters_go_places(look, keys, path):
     eyes = look(showcase.desk())
     eyes.open("/")
-    for key in keys:
-        eyes.keys(key)
+    eyes.keys(*keys)
     WebDriverWait(eyes.driver, 10).until(lambda d: d.current_url == eyes.address + path)
+
+
+def whole(driver):
+    """Whether the page is there with its scripts."""
+    return driver.execute_script("return document.readyState") == "complete"
 
 
 def words_in(driver, id_):
@@ -198,9 +204,12 @@ def test_the_question_mark_lists_the_keys_and_slash_filters(look):
     eyes = look(showcase.desk())
     eyes.open("/")
     eyes.keys("?")
-    assert eyes.driver.find_element(By.ID, "keys").is_displayed()
+    keys = eyes.driver.find_element(By.ID, "keys")
+    assert keys.is_displayed()
     eyes.keys(Keys.ESCAPE)
+    WebDriverWait(eyes.driver, 20).until(lambda _: not keys.is_displayed(), "the browser closes it in its own time")
     eyes.keys("/")
+    assert eyes.driver.switch_to.active_element.get_attribute("id") == "filter"
     eyes.keys("work")
     WebDriverWait(eyes.driver, 20).until(lambda d: "planner" not in words_in(d, "live"))
     WebDriverWait(eyes.driver, 20).until(lambda d: d.current_url.endswith("/?q=work"), "the address is the state")

@@ -39,7 +39,7 @@
       if (box) { box.open = false; box.querySelector("summary").focus(); }
       return;
     }
-    if (event.target.closest("input, textarea, select, dialog")) return;
+    if (event.target.closest("input, textarea, select, dialog[open]")) return;
     if (Date.now() - going < 1200 && places[event.key]) {
       event.preventDefault();
       going = 0;
