@@ -1,7 +1,7 @@
 """What happened, as lines of a timeline: findings, recommendations, approvals, changes, outcomes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -229,5 +229,6 @@ def last_changes(changes: Sequence[ChangeRecord], most: int = 4) -> tuple[Event,
     lines = []
     for r in changes[:most]:
         sent, *after = of_change(r)
-        lines.append(after[0] if after else sent)
+        line = after[0] if after else sent
+        lines.append(replace(line, note=line.note.partition("; the API server says: ")[0]))  # the timeline has it whole
     return tuple(lines)

@@ -8,7 +8,9 @@ from controlplane.loop.desk import Health, Lead
 from controlplane.model.cycle import Cycle
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
+from controlplane.model.page import Fault
 from controlplane.model.reading import Reading
+from controlplane.model.right import READING
 from controlplane.model.role import RoleSpec, RoleView
 from controlplane.model.units import seconds_text, text
 from controlplane.verify.rights import Lacking
@@ -153,11 +155,17 @@ def _source(s: SourceHealth, begun: frozenset[str], now: datetime) -> SourceLine
         role_href=links.role(s.role) if s.role else "",
         state=state,
         detail=s.detail,
-        fix=wording.FIXES.get(s.fault, "") if s.fault else "",
+        fix=_fix(s),
         last_good=moments.ago(s.last_good, now) if s.last_good else "never",
         took="" if s.took_seconds is None else _short(s.took_seconds),
         series="" if s.series is None else f"{s.series:,}",
     )
+
+
+def _fix(s: SourceHealth) -> str:
+    if s.kind == "kubernetes" and s.fault is Fault.UNAUTHORISED:
+        return f"it does not let our account read that: {READING}; controlplane doctor names each missing right"
+    return wording.FIXES.get(s.fault, "") if s.fault else ""
 
 
 def _right(one: Lacking, now: datetime) -> RightLine:
@@ -166,7 +174,7 @@ def _right(one: Lacking, now: datetime) -> RightLine:
         words=f"may not {one.right}",
         fix=f"To allow it: {fix}" if fix else one.said,
         since=f"since {moments.minute(one.since, now)}",
-        tried=f"refused {one.times} times, last {moments.ago(one.last, now)}" if one.times > 1 else "refused once",
+        tried=f"{one.times} tries, last {moments.minute(one.last, now)}" if one.times > 1 else "tried once",
     )
 
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from controlplane.loop.desk import Health, Lead
-from controlplane.model.change import OutcomeState
+from controlplane.model.change import ChangeState, OutcomeState
 from controlplane.model.decision import Check, Verdict
 from controlplane.model.keys import ObjectRef
+from controlplane.model.page import Fault
 from controlplane.model.patch import FieldChange, Patch
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Confidence, Level, State
@@ -214,7 +215,25 @@ def test_a_missing_right_is_told_with_what_gives_it():
     (line,) = trust(rights=(one,)).rights
     assert line.words == "may not patch ScaledObject llm/worker"
     assert line.fix == "To allow it: kubectl apply -k x; the API server says: no"
-    assert (line.since, line.tried) == ("since 11:20", "refused 3 times, last 4 min ago")
+    assert (line.since, line.tried) == ("since 11:20", "3 tries, last 11:56")
+
+
+def test_a_cluster_that_does_not_let_us_read_is_no_matter_of_a_token():
+    cluster = replace(a_source("kubernetes", ok=False), kind="kubernetes", fault=Fault.UNAUTHORISED)
+    (line,) = trust(a_cycle(a_fleet(sources=(cluster,)))).sources
+    assert "kubectl apply -k manifests/controlplane/overlays/observe" in line.fix
+    engine = replace(cluster, kind="engine")
+    (line,) = trust(a_cycle(a_fleet(sources=(engine,)))).sources
+    assert "bearer_token_file" in line.fix
+
+
+def test_the_last_changes_leave_out_what_the_server_says_in_its_own_words():
+    change = a_change_record(state=ChangeState.REFUSED)
+    said = "we may not; to allow it: this; the API server says: much"
+    refused = replace(change, receipt=replace(change.receipt, said=said))
+    (line,) = events.last_changes([refused])
+    assert line.note.endswith("we may not; to allow it: this")
+    assert any(said in e.note for e in events.of_change(refused)), "the timeline has all of it"
 
 
 def test_readings_that_share_a_reason_stand_together():
