@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from math import fsum
+from math import ceil, fsum
 from statistics import median
 
 from controlplane.model.keys import RoleName
 from controlplane.model.money import Bucket, Money, TokenKind
 from controlplane.model.role import RoleSpec
-from controlplane.model.session import Toll, Usual
+from controlplane.model.session import Spread, Toll, Usual
 
 KEPT = 300
 """Finished sessions that say what is usual: enough for a steady median, few enough to follow new agents."""
@@ -27,6 +27,15 @@ def usual(tolls: Sequence[Toll]) -> Usual | None:
         weighted=median(toll.weighted for toll in kept),
         calls=median(toll.calls for toll in kept),
     )
+
+
+def spread(weighted: Sequence[float]) -> Spread | None:
+    """How much sessions take, by nearest rank; ``None`` while they are too few."""
+    if len(weighted) < LEAST:
+        return None
+    ordered = sorted(weighted)
+    p50, p99 = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
+    return Spread(sessions=len(ordered), p50=p50, p99=p99)
 
 
 def token_prices(

@@ -259,6 +259,10 @@ class SessionMemory(Protocol):
         """What the sessions that finished last without being over took, of those that began at a role."""
         ...
 
+    def spent(self, role: RoleName | None, since: datetime, limit: int) -> tuple[float, ...]:
+        """Weighted tokens of the sessions that finished last, since an instant, of those that began at a role."""
+        ...
+
     def session_numbers(self) -> SessionNumbers:
         """Every gauge and counter, of one moment."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controlplane.errors import StoreError
-from controlplane.estimate.sessions import KEPT, token_prices, usual
+from controlplane.estimate.sessions import KEPT, spread, token_prices, usual
 from controlplane.loop.ports import Archive, SessionMemory
 from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
@@ -23,6 +23,7 @@ from controlplane.model.session import (
     SessionKey,
     SessionNumbers,
     SessionQuery,
+    Spread,
     Taken,
     Usual,
 )
@@ -34,6 +35,11 @@ FRESH = timedelta(minutes=1)
 
 AHEAD = timedelta(minutes=5)
 """How far a source's clock may be ahead of ours; what ends later is taken to end then."""
+
+
+DAY = timedelta(days=1)
+MOST_SPENT = 2000
+"""Finished sessions of a day that are read to say how much they took: 20 of them lie above the 99th percentile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +156,10 @@ class SessionBook:
     def usual(self, role: RoleName | None) -> Usual | None:
         """What sessions that began at a role usually take; ``None`` while too few have finished."""
         return usual(self._memory.tolls(role, KEPT))
+
+    def spread(self, role: RoleName | None, now: datetime) -> Spread | None:
+        """How much sessions that began at a role took within a day; ``None`` while too few have finished."""
+        return spread(self._memory.spent(role, now - DAY, MOST_SPENT))
 
     def _terms(self, now: datetime) -> Terms:
         """What calls are worth and what is usual: read again when it is a minute old."""

@@ -155,6 +155,16 @@ class Usual:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Weighted tokens of sessions that finished in a day, those over their allowance with them."""
+
+    sessions: int
+    """How many that is, at most the last 2,000."""
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSessions:
     """The active sessions that began at a role."""
 

@@ -296,6 +296,10 @@ class Ledger:
         with self._database.read() as connection:
             return session_rows.tolls(connection, role, limit)
 
+    def spent(self, role: RoleName | None, since: datetime, limit: int) -> tuple[float, ...]:
+        with self._database.read() as connection:
+            return session_rows.spent(connection, role, since, limit)
+
     def session_numbers(self) -> SessionNumbers:
         with self._database.read() as connection:
             return session_counters.numbers(connection)

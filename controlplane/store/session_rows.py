@@ -8,6 +8,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select, tuple_
@@ -83,6 +84,13 @@ def tolls(connection: Connection, role: RoleName | None, limit: int) -> tuple[To
     chosen = select(s.weighted, s.calls).where(s.role == (role or ""), s.ended.is_not(None), s.over.is_(None))
     rows = connection.execute(chosen.order_by(s.ended.desc(), s.tenant, s.id).limit(limit))
     return tuple(Toll(row.weighted, row.calls) for row in rows)
+
+
+def spent(connection: Connection, role: RoleName | None, since: datetime, limit: int) -> tuple[float, ...]:
+    """Weighted tokens of those that finished since, newest first."""
+    s = tables.sessions.c
+    chosen = select(s.weighted).where(s.role == (role or ""), s.ended >= micros(since))
+    return tuple(connection.scalars(chosen.order_by(s.ended.desc(), s.tenant, s.id).limit(limit)))
 
 
 def busy_roles(connection: Connection) -> Mapping[RoleName | None, RoleSessions]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controlplane.estimate.sessions import KEPT, LEAST, token_prices, usual
+from controlplane.estimate.sessions import KEPT, LEAST, spread, token_prices, usual
 from controlplane.model.money import Bucket, Money, RoleMoney, TokenKind
 from controlplane.model.session import Toll
 from tests.builders import NOON, PLANNER, a_spec
@@ -59,3 +59,16 @@ def test_half_a_bill_is_no_price() -> None:
     money = some_money(planner=3.0)
     unbilled = RoleMoney(role=WORKER, seconds=0, tokens={TokenKind.PROMPT: 1e6})
     assert token_prices(replace(money, roles=(*money.roles, unbilled)), (ONE, TWO), WEIGHTS) == {}
+
+
+def test_the_spread_is_by_nearest_rank_whatever_the_order() -> None:
+    found = spread([float(n) for n in range(200, 0, -1)])
+    assert found is not None
+    assert (found.sessions, found.p50, found.p99) == (200, 100.0, 198.0)
+
+
+def test_of_too_few_there_is_no_spread() -> None:
+    assert spread([1.0] * (LEAST - 1)) is None
+    few = spread([1.0] * (LEAST - 1) + [9.0])
+    assert few is not None
+    assert (few.p50, few.p99) == (1.0, 9.0), "of few the highest"

@@ -53,6 +53,10 @@ class FakeMemory:
         self.read += 1
         return self.finished.get(role, ())[:limit]
 
+    def spent(self, role: RoleName | None, since: datetime, limit: int) -> tuple[float, ...]:
+        self.since = since
+        return tuple(toll.weighted for toll in self.tolls(role, limit))
+
 
 class FakeArchive:
     """Money, and how it was asked for."""
@@ -250,3 +254,12 @@ def test_questions_of_people_let_the_ledgers_fault_through(ask: Callable[..., ob
     broken = SessionBook(cast("Any", Broken()), cast("Archive", archive), rules, ROLES)
     with pytest.raises(StoreError, match="gone"):
         ask(broken)
+
+
+def test_how_much_sessions_take_is_of_a_day(book: SessionBook, memory: FakeMemory) -> None:
+    assert book.spread(PLANNER, NOON) is None
+    memory.finished[PLANNER] = tuple(Toll(float(n), 1) for n in range(100))
+    found = book.spread(PLANNER, NOON)
+    assert found is not None
+    assert (found.sessions, found.p50, found.p99) == (100, 49.0, 98.0)
+    assert memory.since == NOON - timedelta(days=1)

@@ -245,6 +245,19 @@ def test_what_is_usual_is_of_the_last_finished_that_were_not_over(ledger: Ledger
     assert ledger.tolls(None, 10) == ()
 
 
+def test_what_sessions_took_since_is_of_all_that_finished_over_or_not(ledger: Ledger) -> None:
+    take(ledger, a_call(session="a"), a_call(session="w", asked=WORKER))
+    end(ledger)
+    take(ledger, a_call(session="b", output=0, at=9))
+    take(ledger, a_call(session="over"), terms=some_terms(budget_dollars=1e-6))
+    end(ledger, at=LATER + timedelta(hours=1))
+    take(ledger, a_call(session="running", at=9))
+    assert sorted(ledger.spent(PLANNER, LATER, 10)) == [105.0, 185.0, 185.0]
+    assert sorted(ledger.spent(PLANNER, LATER + timedelta(minutes=1), 10)) == [105.0, 185.0]
+    assert len(ledger.spent(PLANNER, LATER, 1)) == 1
+    assert ledger.spent(PLANNER, LATER + timedelta(hours=2), 10) == ()
+
+
 def test_sessions_ids_of_calls_and_counters_go_when_their_time_is_over(ledger: Ledger) -> None:
     take(ledger, a_call("one"), a_call(tenant="sales", session="active"))
     end(ledger, before=NOON)

@@ -79,6 +79,9 @@ class FakeSessionMemory:
         many, weighted = self.finished.get(role or "", (0, 0.0))
         return (Toll(weighted, 38),) * min(many, limit)
 
+    def spent(self, role: RoleName | None, since: datetime, limit: int) -> tuple[float, ...]:
+        return tuple(toll.weighted for toll in self.tolls(role, limit))
+
     def session_numbers(self) -> SessionNumbers:
         return SessionNumbers(active=self.active_sessions(), counted=self.counters)
 

@@ -148,3 +148,10 @@ def test_names_from_outside_never_become_markup(visit):
         assert answer.status_code == 200
         assert "<img" not in answer.text
         assert "&lt;img" in answer.text
+
+
+def test_a_roles_page_says_what_a_session_that_begins_there_takes(visit):
+    told = visit(showcase.desk()).get("/roles/planner").text
+    assert "Tokens per session p50 / p99" in told
+    untold = visit(replace(showcase.desk(), sessions=None)).get("/roles/planner").text
+    assert "Tokens per session" not in untold

@@ -66,6 +66,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
                 limits=desk.limits.get(spec.name, ()),
                 span=span,
                 now=now,
+                sessions=(role.per_session(desk.sessions.spread(spec.name, now)),) if desk.sessions else (),
             ),
             charts=() if refreshed else drawn(spec, span),
             shadow=None if refreshed else shadow.part(shadow_of(desk.archive, spec.name, now), now),

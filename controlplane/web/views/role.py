@@ -9,11 +9,12 @@ from controlplane.model.cycle import Cycle
 from controlplane.model.limit import Limit
 from controlplane.model.reading import Reading
 from controlplane.model.role import ReplicaState, ReplicaView, RoleSpec, RoleView
+from controlplane.model.session import Spread
 from controlplane.model.units import Unit, seconds_text, text
 from controlplane.web import links
 from controlplane.web.views import moments, wording
 from controlplane.web.views.fleet import Tag, engine, limit_of
-from controlplane.web.views.quantity import Quantity, of_replica, of_role
+from controlplane.web.views.quantity import Quantity, of_replica, of_role, short
 from controlplane.web.views.recommendation import Fact
 from controlplane.web.views.recommendations import Choice
 
@@ -74,6 +75,7 @@ def page(
     limits: tuple[Limit, ...],
     span: str,
     now: datetime,
+    sessions: tuple[Fact, ...] = (),
 ) -> RolePage:
     """Put the page together; ``view`` is ``None`` before the first tick."""
     kv = limit_of(limits, Reading.KV_USAGE_MAX)
@@ -89,7 +91,7 @@ def page(
         ),
         replicas=replicas,
         replicas_words=_replicas_words(view),
-        learned=(_wish(spec, cycle), *_learned(spec, view, beliefs)),
+        learned=(_wish(spec, cycle), *_learned(spec, view, beliefs), *sessions),
         readings=tuple((of_role(view, r), r.about.meaning) for r in Reading) if view else (),
         findings=tuple(
             (
@@ -149,6 +151,15 @@ def _wish(spec: RoleSpec, cycle: Cycle | None) -> Fact:
     if wish is None or wish.replicas is None:
         return Fact(label="Replicas we would run", words="unknown", note=wish.because if wish else "")
     return Fact(label="Replicas we would run", words=str(wish.replicas), note=f"{wish.binding.value}: {wish.because}")
+
+
+def per_session(spread: Spread | None) -> Fact:
+    """What a session that begins here takes."""
+    label = "Tokens per session p50 / p99"
+    if spread is None:
+        return Fact(label=label, words="unknown", note="fewer than 20 that began here finished within a day")
+    words = f"{short(spread.p50)} / {short(spread.p99)}"
+    return Fact(label=label, words=words, note=f"weighted; of the last {spread.sessions:,} that finished within a day")
 
 
 def _learned(spec: RoleSpec, view: RoleView | None, beliefs: RoleBeliefs | None) -> list[Fact]:
