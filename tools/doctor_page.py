@@ -22,10 +22,11 @@ It ends with status 1 from severity *warning* on (`--fail-on critical`, `info` o
 nothing could be looked at. `-o json` prints everything, with the evidence of each row. What could not be looked at is
 said, and is no success.
 
-**Whose rights.** What the account may do is asked of the API server itself, for the account the doctor connects with: let it use the context
-that fleet.yaml names, or run it in the pod. Where fleet.yaml says `in_cluster: true` and it is run from outside (`--context`, `--kubeconfig`), it
-asks about the service account of the generated manifests, which takes the right to create `subjectaccessreviews`. Reading takes `list` and `watch`;
-`hands: {mode: kubernetes}` takes `get` and `patch` on each ScaledObject of the roles in `propose` and `apply`, and `get` on its namespace.
+**Whose rights.** What the account may do is asked of the API server itself, for the account the doctor connects with:
+let it use the context that fleet.yaml names, or run it in the pod. Where fleet.yaml says `in_cluster: true` and it is
+run from outside (`--context`, `--kubeconfig`), it asks about the service account of the generated manifests, which
+takes the right to create `subjectaccessreviews`. Reading takes `list` and `watch`; `hands: {mode: kubernetes}` takes
+`get` and `patch` on each ScaledObject of the roles in `propose` and `apply`, and `get` on its namespace.
 
 **The `release` trap.** The Prometheus operator loads a PrometheusRule, PodMonitor or ServiceMonitor only when a
 selector of the Prometheus object picks its labels and its namespace, and says nothing about the others. The chart
