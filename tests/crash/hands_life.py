@@ -107,7 +107,7 @@ class HandsLife:
     def __post_init__(self) -> None:
         self.database._hold()
         watch(self.database, self.fate)
-        self.ledger = Ledger(self.database, compose=None, retention=Retention(), times=self.times)
+        self.ledger = Ledger(self.database, compose=None, retention=Retention(), times=self.times, people=1)
         self.cluster = FatedCluster(self.connect, self.fate)
         lease = self.ledger.lease
         kind = BlindHands if self.broken == "sends again blindly" else KubernetesHands
