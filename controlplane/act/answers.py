@@ -14,7 +14,7 @@ import urllib3
 
 from controlplane.act.patch_file import one_line
 from controlplane.errors import ActError
-from controlplane.model.right import CHANGING, Right, cure
+from controlplane.model.right import CHANGING, TO_ALLOW, Right, cure
 
 SAID = 500
 """Characters of an answer that are kept: a webhook's sentence, not its essay."""
@@ -115,7 +115,7 @@ def _lacking(right: Right, said: str) -> str:
     """What is missing and what gives it first: what follows may be cut."""
     user = USER.search(said)
     fix = cure(right, user.group(1) if user else "", CHANGING)
-    return f"we may not {right}; to allow it: {fix}; the API server says: {said}"
+    return f"we may not {right}; {TO_ALLOW}{fix}; the API server says: {said}"
 
 
 def _body(problem: kubernetes.client.ApiException) -> Mapping[str, Any]:

@@ -1,15 +1,13 @@
 """Ask the API server who an account is and what it may do; its reviews change nothing."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import kubernetes
 import urllib3
-import yaml
 
 from controlplane.collect.answers import AnswerLimits, read_answer, shortened, source_error
-from controlplane.collect.kubernetes_api import CUSTOM, Client, Connect
+from controlplane.collect.kubernetes_api import CUSTOM, Connect, Link, read_object
 from controlplane.errors import SourceError
 from controlplane.model.page import Fault
 from controlplane.model.right import Right
@@ -27,10 +25,9 @@ class Access:
     """
 
     def __init__(self, connect: Connect, *, monotonic: Callable[[], float], limits: AnswerLimits | None = None) -> None:
-        self._connect = connect
+        self._link = Link(connect)
         self._monotonic = monotonic
         self._limits = limits or AnswerLimits()
-        self._client: Client | None = None
 
     def account(self) -> str:
         """Whom the API server takes us for; empty before Kubernetes 1.28, which cannot say. Raises ``SourceError``."""
@@ -57,9 +54,7 @@ class Access:
 
     def close(self) -> None:
         """Give connections back."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._link.close()
 
     def _review(self, group: str, plural: str, spec: dict[str, Any]) -> dict[str, Any]:
         """The status of a review of that kind."""
@@ -67,21 +62,13 @@ class Access:
         begun = self._monotonic()
         how: dict[str, Any] = {"_request_timeout": self._limits.seconds, "_preload_content": False}
         try:
-            with CUSTOM(self._connected()).create_cluster_custom_object(group, "v1", plural, body, **how) as raw:
+            with CUSTOM(self._link.client()).create_cluster_custom_object(group, "v1", plural, body, **how) as raw:
                 text = read_answer(raw, self._limits, begun, self._monotonic)
         except kubernetes.client.ApiException as problem:
             raise _refused(plural, problem) from problem
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise source_error(problem) from problem
         return _status(text)
-
-    def _connected(self) -> Client:
-        if self._client is None:
-            try:
-                self._client = self._connect()
-            except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
-                raise SourceError(Fault.UNAUTHORISED, shortened(f"no credentials: {problem}")) from problem
-        return self._client
 
 
 KINDS = {
@@ -110,11 +97,7 @@ def _refused(plural: str, problem: kubernetes.client.ApiException) -> SourceErro
 
 
 def _status(text: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise SourceError(Fault.MALFORMED, shortened(f"not JSON: {text[:60]!r}")) from problem
-    status = parsed.get("status") if isinstance(parsed, dict) else None
+    status = read_object(text).get("status")
     if not isinstance(status, dict):
         raise SourceError(Fault.MALFORMED, "a review without a status")
     return status

@@ -93,6 +93,32 @@ def client_for(settings: kubernetes.client.Configuration) -> Client:
     return kubernetes.client.ApiClient(settings)
 
 
+class Link:
+    """One client, made when it is first needed, and anew after it was given back. Safe to use from many threads."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._client: Client | None = None
+        self._turn = threading.Lock()
+
+    def client(self) -> Client:
+        """The client. Raises ``SourceError`` when there are no credentials."""
+        with self._turn:
+            if self._client is None:
+                try:
+                    self._client = self._connect()
+                except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
+                    raise SourceError(Fault.UNAUTHORISED, shortened(f"no credentials: {problem}")) from problem
+            return self._client
+
+    def close(self) -> None:
+        """Give connections back."""
+        with self._turn:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
 class KubernetesApi:
     """Lists of objects, read only.
 
@@ -103,11 +129,9 @@ class KubernetesApi:
     """
 
     def __init__(self, connect: Connect, *, monotonic: Callable[[], float], limits: AnswerLimits | None = None) -> None:
-        self._connect = connect
+        self._link = Link(connect)
         self._monotonic = monotonic
         self._limits = limits or AnswerLimits()
-        self._client: Client | None = None
-        self._turn = threading.Lock()
 
     def list(self, kind: Kind, namespace: str, selector: str = "") -> tuple[dict[str, Any], ...]:
         """All objects of a kind in a namespace that ``selector`` picks; raises as :meth:`listed` does."""
@@ -150,10 +174,7 @@ class KubernetesApi:
 
     def close(self) -> None:
         """Give connections back."""
-        with self._turn:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._link.close()
 
     def _pages(self, listing: Listing) -> Listed:
         token, items = "", []
@@ -180,10 +201,10 @@ class KubernetesApi:
                 body = read_answer(raw, self._limits, begun, self._monotonic)
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise source_error(problem) from problem
-        return _object(body)
+        return read_object(body)
 
     def _ask(self, listing: Listing, verb: str, wanted: dict[str, Any]) -> Any:
-        client = self._connected()
+        client = self._link.client()
         given = wanted | {"_preload_content": False}
         if listing.selector:
             given["label_selector"] = listing.selector
@@ -193,15 +214,6 @@ class KubernetesApi:
             raise self._refused(listing, verb, problem) from problem
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise source_error(problem) from problem
-
-    def _connected(self) -> Client:
-        with self._turn:
-            if self._client is None:
-                try:
-                    self._client = self._connect()
-                except (kubernetes.config.ConfigException, yaml.YAMLError, OSError, ValueError) as problem:
-                    raise SourceError(Fault.UNAUTHORISED, shortened(f"no credentials: {problem}")) from problem
-            return self._client
 
     def _refused(self, listing: Listing, verb: str, problem: kubernetes.client.ApiException) -> SourceError:
         status = problem.status
@@ -232,7 +244,8 @@ def _call(client: Client, listing: Listing, wanted: dict[str, Any]) -> Any:
     return custom.list_namespaced_custom_object(kind.group, kind.version, **where, **wanted)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object. Raises ``SourceError`` for anything else."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as problem:

@@ -95,20 +95,16 @@ def questions(
     dialects = spoken(engines, rewritten=rewritten)
     asked = _evidence(common, dialects, each, interval)
     for signal in (Signal.RUNNING, Signal.WAITING):
-        asked[Question(signal)] = total(signal, common, engines, by=each, rewritten=rewritten)
+        asked[Question(signal)] = total(signal, common, dialects, by=each)
     asked[Question(Signal.KV_USAGE)] = aggregate("max", rows(Signal.KV_USAGE, common, dialects), each)
     for signal in SHORT_COUNTERS:
-        asked[Question(signal, SHORT)] = total(
-            signal, common, engines, by=owners, window=SHORT + interval, rewritten=rewritten
-        )
+        asked[Question(signal, SHORT)] = total(signal, common, dialects, by=owners, window=SHORT + interval)
     for signal in (*LONG_COUNTERS, *HISTOGRAMS):
-        asked[Question(signal, LONG)] = total(
-            signal, common, engines, by=owners, window=LONG + interval, rewritten=rewritten
-        )
+        asked[Question(signal, LONG)] = total(signal, common, dialects, by=owners, window=LONG + interval)
     for signal in HISTOGRAMS:
         asked[Question(signal, LONG, edges=True)] = aggregate("count", rows(signal, common, dialects), (*owners, "le"))
     for signal in DEVICES:
-        asked[Question(signal)] = devices(signal, common, engines, by=owners, rewritten=rewritten)
+        asked[Question(signal)] = devices(signal, common, dialects, by=owners)
     asked[Question(Evidence.GPU_AGE)] = _gpu_age()
     return asked | _objects(roles, fresh)
 

@@ -33,6 +33,9 @@ class ChangeState(StrEnum):
 WITHOUT_EFFECT = (ChangeState.FAILED, ChangeState.REFUSED, ChangeState.SUPERSEDED, ChangeState.CONFLICT)
 """Nothing was changed."""
 
+NOTHING_DONE = (*WITHOUT_EFFECT, ChangeState.DRY_RUN)
+"""Nothing was carried out: what would have changed it was refused, or only shown."""
+
 OPEN = (ChangeState.SENDING, ChangeState.UNKNOWN)
 """Whether it took effect is not known yet."""
 

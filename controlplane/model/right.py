@@ -15,6 +15,9 @@ READING = "kubectl apply -k manifests/controlplane/overlays/observe"
 CHANGING = "kubectl apply -k manifests/controlplane/overlays/apply"
 """Gives it what hands take, besides."""
 
+TO_ALLOW = "to allow it: "
+"""Stands before the cure wherever a lack is told in one line: who reads such a line finds the cure by it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Right:

@@ -54,35 +54,36 @@ def batched(
 ) -> str:
     """Like :func:`query` for several engines and, with ``by``, several roles in one answer."""
     short, long = SHORT + step, LONG + step
+    said = spoken(engines)
     if reading in RATES:
-        return total(RATES[reading], matchers, engines, by=by, window=short)
+        return total(RATES[reading], matchers, said, by=by, window=short)
     if reading in QUANTILES:
         signal, quantile = QUANTILES[reading]
-        return call("histogram_quantile", f"{quantile:g}", total(signal, matchers, engines, by=by, window=long))
+        return call("histogram_quantile", f"{quantile:g}", total(signal, matchers, said, by=by, window=long))
     match reading:
         case Reading.RUNNING | Reading.WAITING:
-            return total(signals(reading)[0], matchers, engines, by=by)
+            return total(signals(reading)[0], matchers, said, by=by)
         case Reading.WAITING_PER_REPLICA:
-            return f"{total(Signal.WAITING, matchers, engines, by=by)} / {answering(matchers, engines, by=by)}"
+            return f"{total(Signal.WAITING, matchers, said, by=by)} / {answering(matchers, engines, by=by)}"
         case Reading.KV_USAGE:
             return either([aggregate("avg", _fullest(matchers, e, by), by) for e in engines])
         case Reading.KV_USAGE_MAX:
             return either([aggregate("max", _fullest(matchers, e, by), by) for e in engines])
         case Reading.PREFIX_QUERIED:
-            return total(Signal.PREFIX_QUERIED, matchers, engines, by=by, window=long)
+            return total(Signal.PREFIX_QUERIED, matchers, said, by=by, window=long)
         case Reading.PREFIX_HIT_RATIO:
-            hits = total(Signal.PREFIX_HITS, matchers, engines, by=by, window=long)
-            return f"{hits} / ({total(Signal.PREFIX_LOOKUPS, matchers, engines, by=by, window=long)} > 0)"
+            hits = total(Signal.PREFIX_HITS, matchers, said, by=by, window=long)
+            return f"{hits} / ({total(Signal.PREFIX_LOOKUPS, matchers, said, by=by, window=long)} > 0)"
         case Reading.GPU_ACTIVITY | Reading.GPU_DRAM_ACTIVITY:
-            return aggregate("avg", devices(signals(reading)[0], matchers, engines, by), by)
+            return aggregate("avg", devices(signals(reading)[0], matchers, said, by), by)
         case Reading.GPU_MEMORY_USED:
-            return aggregate("sum", devices(Signal.GPU_MEMORY_USED, matchers, engines, by), by)
+            return aggregate("sum", devices(Signal.GPU_MEMORY_USED, matchers, said, by), by)
         case Reading.REPLICAS_READY | Reading.REPLICAS_PENDING | Reading.REPLICAS_DESIRED:
             return _replicas(reading, matchers, engines, by, role)
         case Reading.DOLLARS_PER_HOUR:
             return "" if role is None else select(ROLE_DOLLARS.name, (("role", str(role.name)),))
         case Reading.DOLLARS_PER_MTOK:
-            return "" if role is None else _dollars_per_mtok(matchers, engines, role, long)
+            return "" if role is None else _dollars_per_mtok(matchers, said, role, long)
         case _:
             return ""
 
@@ -90,18 +91,16 @@ def batched(
 def total(
     signal: Signal,
     matchers: Labels,
-    engines: Sequence[Engine],
+    dialects: Sequence[Dialect],
     *,
     by: Sequence[str] = (),
     window: timedelta | None = None,
-    rewritten: bool = False,
 ) -> str:
     """Sum of a signal over replicas: of a gauge as it is, of a counter its rate, of a histogram its bucket rates.
 
     Bucket rates keep ``le``, so the answer can be fed to ``histogram_quantile`` or to our own quantile.
     """
     keep = (*by, "le") if signal in HISTOGRAMS else tuple(by)
-    dialects = spoken(engines, rewritten=rewritten)
     return either([aggregate("sum", rows(signal, matchers, dialect, window), keep) for dialect in dialects])
 
 
@@ -114,9 +113,7 @@ def answering(matchers: Labels, engines: Sequence[Engine], *, by: Sequence[str] 
     return either(counted)
 
 
-def devices(
-    signal: Signal, matchers: Labels, engines: Sequence[Engine], by: Sequence[str] = (), *, rewritten: bool = False
-) -> str:
+def devices(signal: Signal, matchers: Labels, dialects: Sequence[Dialect], by: Sequence[str] = ()) -> str:
     """One series per GPU (or MIG slice) held by the pods that ``matchers`` choose, in the reading's base unit.
 
     ``exported_pod`` wins over ``pod``: behind a ServiceMonitor without honorLabels the latter is the exporter's.
@@ -127,7 +124,7 @@ def devices(
         fields.append(row if metric.scale == 1 else f"{row} * {metric.scale:.15g}")
     device = aggregate("max", either(fields), ("namespace", "pod", "UUID", "GPU_I_ID"))
     pods = (*(Match(*pair) for pair in matchers), Match("pod", "", "!="))
-    running = [rows(Signal.RUNNING, pods, dialect, None) for dialect in spoken(engines, rewritten=rewritten)]
+    running = [rows(Signal.RUNNING, pods, dialect, None) for dialect in dialects]
     held = either([aggregate("group", row, _unique("namespace", "pod", *by)) for row in running])
     return f"{device} * on (namespace, pod) group_left ({', '.join(b for b in by if b != 'namespace')}) {held}"
 
@@ -228,9 +225,9 @@ def workload(signal: Signal, role: RoleSpec | None) -> str:
     return ""
 
 
-def _dollars_per_mtok(matchers: Labels, engines: Sequence[Engine], role: RoleSpec, window: timedelta) -> str:
+def _dollars_per_mtok(matchers: Labels, dialects: Sequence[Dialect], role: RoleSpec, window: timedelta) -> str:
     tokens = " + ".join(
-        total(signal, matchers, engines, window=window) for signal in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)
+        total(signal, matchers, dialects, window=window) for signal in (Signal.PROMPT_TOKENS, Signal.OUTPUT_TOKENS)
     )
     spend = select(ROLE_DOLLARS.name, (("role", str(role.name)),))
     return f"sum({spend}) / ((({tokens}) > 0) * 3600 / 1e6)"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from controlplane.model.change import ChangeRecord, ChangeState
+from controlplane.model.change import NOTHING_DONE, ChangeRecord, ChangeState
 from controlplane.model.finding import FindingRecord
 from controlplane.model.keys import FindingId, RoleName
 from controlplane.model.reading import Reading
@@ -24,7 +24,7 @@ from controlplane.store.shadow_bounds import bounds_of
 MOST_PROPOSALS = 500
 """Records read at once, the newest seen: seventy a day for a week."""
 
-WITH_EFFECT = (ChangeState.SENDING, ChangeState.UNKNOWN, ChangeState.APPLIED, ChangeState.REVERTED)
+WITH_EFFECT = tuple(state for state in ChangeState if state not in NOTHING_DONE)
 """States of a change that had an effect, or may have had one."""
 
 

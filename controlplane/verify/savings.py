@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from controlplane.model.change import WITHOUT_EFFECT, ChangeRecord, ChangeState, OutcomeState
+from controlplane.model.change import NOTHING_DONE, ChangeRecord, OutcomeState
 from controlplane.model.recommendation import Kind
 
 
@@ -17,7 +17,7 @@ def realised(changes: Iterable[ChangeRecord], now: datetime) -> Mapping[Kind, fl
     for record in sorted(changes, key=lambda r: r.change.at, reverse=True):
         change, outcome = record.change, record.outcome
         ends = superseded.get(change.patch.target, now)
-        if record.state not in (*WITHOUT_EFFECT, ChangeState.DRY_RUN):
+        if record.state not in NOTHING_DONE:
             superseded[change.patch.target] = change.at
         effect = change.recommendation.effect.dollars_per_hour
         if outcome is None or outcome.state is not OutcomeState.MET or effect is None or effect >= 0:

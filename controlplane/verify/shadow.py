@@ -22,16 +22,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.model.change import WITHOUT_EFFECT, ChangeRecord, ChangeState
+from controlplane.model.change import NOTHING_DONE, ChangeRecord
 from controlplane.model.finding import FindingRecord
 from controlplane.model.keys import FindingId, RecommendationId
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Kind, RecommendationRecord, State
 from controlplane.model.shadow import STRETCH, Shadow, Shadowed, Witness, Word, due, stretch
 from controlplane.verify.shadow_bounds import Course, Goal
-
-NOTHING_CHANGED = (*WITHOUT_EFFECT, ChangeState.DRY_RUN)
-"""States of a change that carried nothing out."""
 
 _Said = tuple[Word, str]
 
@@ -59,7 +56,7 @@ class _Past:
 
     @classmethod
     def of(cls, seen: Witness, now: datetime) -> "_Past":
-        changes = tuple(c for c in seen.changes if c.state not in NOTHING_CHANGED)
+        changes = tuple(c for c in seen.changes if c.state not in NOTHING_DONE)
         done: dict[RecommendationId, tuple[datetime, ...]] = {}
         for c in changes:
             id_ = c.change.recommendation.id

@@ -6,7 +6,7 @@ It restores exactly what was there. An undo that makes things worse itself is le
 from collections.abc import Sequence
 
 from controlplane.detect.watch import evidence
-from controlplane.model.change import WITHOUT_EFFECT, Change, ChangeRecord, ChangeState, Outcome, OutcomeState
+from controlplane.model.change import NOTHING_DONE, Change, ChangeRecord, Outcome, OutcomeState
 from controlplane.model.fleet import Fleet
 from controlplane.model.keys import ChangeId
 from controlplane.model.recommendation import (
@@ -33,7 +33,7 @@ def undo(outcomes: Sequence[Outcome], changes: Sequence[ChangeRecord], fleet: Fl
     """An undo for each change that was judged worse, now or earlier, and is still in force."""
     judged: dict[ChangeId, Outcome] = {outcome.change: outcome for outcome in outcomes}
     judged.update({record.change.id: record.outcome for record in changes if record.outcome is not None})
-    undone = {r.change.recommendation.undoes for r in changes if r.state not in (*WITHOUT_EFFECT, ChangeState.DRY_RUN)}
+    undone = {r.change.recommendation.undoes for r in changes if r.state not in NOTHING_DONE}
     proposals = []
     for record in changes:
         change, outcome = record.change, judged.get(record.change.id)

@@ -5,7 +5,7 @@ import pytest
 
 from controlplane.model.reading import Reading
 from controlplane.model.role import Engine
-from controlplane.promql.dialects import dialects, today
+from controlplane.promql.dialects import dialects, spoken, today
 from controlplane.promql.metric import Signal
 from controlplane.promql.queries import answering, batched, query, total
 from tests.builders import a_spec
@@ -78,11 +78,12 @@ def test_a_hostile_model_name_stays_inside_its_quotes():
 
 def test_a_counter_without_a_window_means_nothing():
     with pytest.raises(ValueError, match="over a window"):
-        total(Signal.OUTPUT_TOKENS, M, (Engine.VLLM,))
+        total(Signal.OUTPUT_TOKENS, M, spoken((Engine.VLLM,)))
 
 
 def test_rewritten_names_are_asked_for_where_there_may_be_some_and_rays_have_no_colon_to_lose():
-    plain, both = (total(Signal.RUNNING, M, tuple(Engine), by=("model_name",), rewritten=r) for r in (False, True))
+    said = (spoken(tuple(Engine), rewritten=rewritten) for rewritten in (False, True))
+    plain, both = (total(Signal.RUNNING, M, names, by=("model_name",)) for names in said)
     assert both.startswith(plain.removesuffix(")"))
     assert both.count("vllm_num_requests_running") == 2, "Ray's and the rewritten one"
     assert "sglang_num_running_reqs" not in plain

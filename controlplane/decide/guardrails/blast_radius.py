@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from controlplane.decide.guardrail import Case, fine, objection
 from controlplane.decide.guardrails.step_limit import replica_step
-from controlplane.model.change import WITHOUT_EFFECT, ChangeState
+from controlplane.model.change import NOTHING_DONE
 from controlplane.model.decision import Check
 from controlplane.model.reading import Reading
 from controlplane.model.recommendation import Kind, Recommendation
@@ -53,7 +53,7 @@ class BlastRadius:
 
     def _recent(self, case: Case) -> Iterator[Recommendation]:
         for record in case.past.changes:
-            failed = record.state in (*WITHOUT_EFFECT, ChangeState.DRY_RUN)
+            failed = record.state in NOTHING_DONE
             if not failed and case.now - record.change.at < self.span:
                 yield record.change.recommendation
 

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 
 from controlplane.errors import NotFoundError, RefusedError
 from controlplane.loop.desk import Desk
+from controlplane.loop.rights import rights_lacking
 from controlplane.model.keys import RoleName
 from controlplane.model.reading import Reading
-from controlplane.verify.rights import REMEMBERED, lacking
 from controlplane.web.api.live import FleetOut, HealthOut, Points, RoleOut, Source, Stop
 
 LONGEST = timedelta(days=400)
@@ -49,8 +49,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/health")
     def health() -> HealthOut:
         """The service itself: its loops, who leads where several may, and what it may not do at the API server."""
-        now = desk.now()
-        return HealthOut.of(desk.health(), lacking(desk.archive.changes(since=now - REMEMBERED, limit=200), now))
+        return HealthOut.of(desk.health(), rights_lacking(desk.archive, desk.now()))
 
     @routes.get("/roles")
     def roles() -> list[RoleOut]:

@@ -4,12 +4,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from controlplane.loop.desk import Desk
-from controlplane.verify.rights import REMEMBERED, lacking
+from controlplane.loop.rights import rights_lacking
 from controlplane.web.pages.render import Render
 from controlplane.web.views import health
-
-MOST_CHANGES = 200
-"""Changes of the last week that are looked through, newest first."""
 
 
 def router(desk: Desk, render: Render) -> APIRouter:
@@ -23,7 +20,7 @@ def router(desk: Desk, render: Render) -> APIRouter:
             desk.latest(),
             desk.health(),
             desk.roles,
-            rights=lacking(desk.archive.changes(since=now - REMEMBERED, limit=MOST_CHANGES), now),
+            rights=rights_lacking(desk.archive, now),
             undelivered=desk.archive.oldest_undelivered(now),
             tick=desk.tick,
             now=now,

@@ -10,7 +10,7 @@ from controlplane.model.fleet import SourceHealth
 from controlplane.model.keys import RoleName
 from controlplane.model.page import Fault
 from controlplane.model.reading import Reading
-from controlplane.model.right import READING
+from controlplane.model.right import READING, TO_ALLOW
 from controlplane.model.role import RoleSpec, RoleView
 from controlplane.model.units import seconds_text, text
 from controlplane.verify.rights import Lacking
@@ -169,7 +169,7 @@ def _fix(s: SourceHealth) -> str:
 
 
 def _right(one: Lacking, now: datetime) -> RightLine:
-    _, _, fix = one.said.partition("to allow it: ")  # as the hands write it
+    _, _, fix = one.said.partition(TO_ALLOW)
     return RightLine(
         words=f"may not {one.right}",
         fix=f"To allow it: {fix}" if fix else one.said,
